@@ -1,0 +1,364 @@
+"""The command line: parse, call one pipeline, print. Heavy parts are imported where used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ravenstein import __version__
+from ravenstein.core.errors import RavensteinError, StudyError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from ravenstein.store.explain import Explanation
+    from ravenstein.store.run import Run, Step
+    from ravenstein.study import Study
+
+app = typer.Typer(
+    help="Official migration and population statistics, from source to release.",
+    epilog="Exit codes: 0 done, 2 wrong call, 3 study, 4 source, 5 table, 6 parameter, "
+    "7 estimate, 8 store, 9 account.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
+InFolder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the study.")]
+TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Name of a declared table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends with a message and an exit code of its kind."""
+    try:
+        app()
+    except RavensteinError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"status": "failed", "error": error.as_dict()}, ensure_ascii=False))
+        else:
+            _errors().print(f"[bold red]Error[/] ({error.kind})", highlight=False)
+            _errors().print(str(error), highlight=False, markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ravenstein {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def init(
+    folder: Folder,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Official files to use; without it, the simulated twin."
+        ),
+    ] = None,
+) -> None:
+    """Make a new study: of the simulated twin, or of official files in a folder."""
+    from ravenstein.pipelines.new_study import new_study
+
+    path = new_study(folder, data)
+    _console().print(f"Made {path}. Next: ravenstein run {folder}", soft_wrap=True)
+
+
+@app.command()
+def run(
+    folder: Folder,
+    only: Annotated[
+        str | None, typer.Option(metavar="PIPELINE", help="Run one: population or release.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study: read its sources, make its tables, write its release."""
+    from ravenstein.pipelines.release import ADDRESS
+    from ravenstein.store.database import open_store
+    from ravenstein.store.run import start_run
+    from ravenstein.study import read_study
+
+    chosen = _pipelines(only)
+    study = read_study(folder)
+    told = _silent if quiet or as_json else _Progress(_console())
+    about = study.study
+    with (
+        open_store(study.folder / "store", writing=True) as store,
+        start_run(store, study=study.text, engine=about.engine, draws=about.draws, told=told) as run,
+    ):
+        for pipeline in chosen.values():
+            pipeline(study, run)
+    page = (study.folder / ADDRESS).resolve()
+    if as_json:
+        print(json.dumps(_summary(run, page), ensure_ascii=False))
+    elif not quiet:
+        for warning in run.warnings:
+            _console().print(f"[yellow]warning[/] {warning}", highlight=False, soft_wrap=True)
+        if "release" in chosen:
+            _console().print(f"\nRelease: [bold]{page}[/]", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def check(folder: Folder, as_json: AsJson = False) -> None:
+    """Check a study's sources; writes nothing."""
+    from ravenstein.pipelines.population import described, editions_of, published_edition
+    from ravenstein.pipelines.population import read_source
+    from ravenstein.study import read_study
+
+    study = read_study(folder)
+    files, wrong = [], []
+    for source in study.sources:
+        try:
+            files.append(read_source(study, source))
+        except RavensteinError as error:
+            wrong.append(error)
+    if as_json:
+        found = [{"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in files]
+        print(json.dumps({"sources": found, "errors": [error.as_dict() for error in wrong]}))
+    else:
+        for file in files:
+            _console().print(f"[green]✓[/] {described(file)}", highlight=False, soft_wrap=True)
+        for error in wrong:
+            _errors().print(f"[red]✗[/] {error.where}", highlight=False, soft_wrap=True)
+            _errors().print(str(error), highlight=False, markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(wrong[0].exit_code)
+    published_edition(study, editions_of(files).to_pylist())
+
+
+@app.command()
+def explain(
+    table: TableName,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="CONDITION", help='Cells, such as "area=E06000001 and year=2012".'),
+    ] = None,
+    folder: InFolder = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Say where a table, or one cell, came from: steps, parameters, rows, files."""
+    from ravenstein.store.database import open_store
+    from ravenstein.store.explain import as_dict, explain
+    from ravenstein.tables.dictionary import declared
+
+    with open_store(folder / "store") as store:
+        found = explain(store, folder, declared(table), where)
+    if as_json:
+        print(json.dumps(as_dict(found), ensure_ascii=False, default=str))
+    else:
+        _print_explanation(_console(), found)
+
+
+@app.command()
+def vintages(table: TableName, folder: InFolder = Path(), as_json: AsJson = False) -> None:
+    """List the vintages of a table: every write that was published."""
+    from rich.table import Table as Grid
+
+    from ravenstein.store.database import open_store
+    from ravenstein.tables.dictionary import declared
+
+    declaration = declared(table)
+    with open_store(folder / "store") as store:
+        found = store.vintages(declaration.name)
+    if as_json:
+        print(json.dumps([vars(v) for v in found], ensure_ascii=False, default=str))
+        return
+    grid = Grid("vintage", "run", "written (UTC)", "rows", "content", "change", box=None)
+    for before, v in zip([None, *found], found, strict=False):
+        same = before is not None and before.content_hash == v.content_hash
+        change = "first" if before is None else "same figures" if same else "figures changed"
+        when = f"{v.written_at:%Y-%m-%d %H:%M:%S}"
+        grid.add_row(str(v.vintage), str(v.run), when, f"{v.rows:,}", v.content_hash[:12], change)
+    _console().print(grid)
+
+
+@app.command()
+def export(
+    table: TableName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A path ending .csv or .parquet.")],
+    vintage: Annotated[int | None, typer.Option(help="Which vintage; the latest if not given.")] = None,
+    folder: InFolder = Path(),
+) -> None:
+    """Write a table of the store, of any vintage, to a CSV or Parquet file."""
+    from ravenstein.store.database import open_store
+    from ravenstein.store.files import write_csv, write_parquet
+    from ravenstein.tables.dictionary import declared
+
+    writers = {".csv": write_csv, ".parquet": write_parquet}
+    if file.suffix not in writers:
+        raise StudyError(
+            "The file's ending is not a format.",
+            expected=".csv or .parquet",
+            found=file.suffix or "none",
+            where=file.name,
+            fix="End the file's name with .csv or .parquet.",
+        )
+    with open_store(folder / "store") as store:
+        rows = store.collect(store.read(declared(table), vintage=vintage))
+        writers[file.suffix](rows, file)
+    _console().print(f"Wrote {rows.num_rows:,} rows to {file}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Show the release at a local address, on this machine only."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    from ravenstein.pipelines.release import FOLDER
+
+    site = folder / FOLDER
+    if not (site / "index.html").is_file():
+        raise StudyError(
+            "There is no release to show.",
+            expected=f"{FOLDER}/index.html",
+            found="none",
+            where=str(folder),
+            fix=f"Run `ravenstein run {folder}` first.",
+        )
+    try:
+        server = ThreadingHTTPServer(
+            ("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(site))
+        )
+    except OSError as error:
+        raise StudyError(
+            "The port cannot be used.",
+            expected="a free port",
+            found=f"{port}: {error.strerror}",
+            where="--port",
+            fix="Choose another port, or 0 for any free one.",
+        ) from None
+    with server:
+        _console().print(f"http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            _console().print("Ended.")
+
+
+def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
+    """Return the pipelines to run, in order."""
+    from ravenstein.pipelines.population import population
+    from ravenstein.pipelines.release import release
+
+    known = {"population": population, "release": release}
+    if only is None:
+        return known
+    if only not in known:
+        near = nearest(only, known)
+        raise StudyError(
+            f"There is no pipeline {only!r}.",
+            expected=" or ".join(known),
+            found=only,
+            where="--only",
+            fix=f"Did you mean {near!r}?" if near else "Use one of those listed.",
+        )
+    return {only: known[only]}
+
+
+def _summary(run: Run, page: Path) -> dict[str, Any]:
+    return {
+        "status": "complete",
+        "run": run.number,
+        "release": str(page) if page.is_file() else None,
+        "steps": [
+            {"title": s.title, "note": s.note, "seconds": round(s.seconds, 3)} for s in run.steps
+        ],
+        "tables": {v.table_name: {"vintage": v.vintage, "rows": v.rows} for v in run.written},
+        "warnings": run.warnings,
+    }
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _errors() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _silent(_: Step) -> None:
+    pass
+
+
+class _Progress:
+    """Shows a step while it runs, and what it did when it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("")
+        self._number = 0
+
+    def __call__(self, step: Step) -> None:
+        from rich.markup import escape
+
+        if not step.done:
+            self._number += 1
+            self._status.update(f"{self._number}. {step.title}")
+            self._status.start()
+            return
+        self._status.stop()
+        self._console.print(
+            f"[green]✓[/] {self._number}. {step.title} [dim]{step.seconds:.1f} s[/]\n"
+            f"     [dim]{escape(step.note)}[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _print_explanation(console: Console, found: Explanation) -> None:
+    for line in _explained(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _explained(found: Explanation) -> Iterator[str]:
+    """Yield the trace as indented lines, each input under the step that read it."""
+    v = found.vintage
+    yield (
+        f"{v.table_name}, vintage {v.vintage} of run {v.run}, {v.written_at:%Y-%m-%d %H:%M} UTC"
+    )
+    yield f"  {found.rows:,} of {v.rows:,} rows: {found.predicate}"
+    for row in found.first:
+        yield "    " + ", ".join(f"{k}={value}" for k, value in row.items() if value is not None)
+    if found.rows > len(found.first) > 0:
+        yield f"    … {found.rows - len(found.first):,} more rows"
+    yield f"  step: {v.step}, {v.seconds:.2f} s, {v.method}, code {found.code_version}"
+    for name, entry in json.loads(v.parameters or "{}").items():
+        values = "; ".join(f"from {day}: {value}" for day, value in entry["values"])
+        yield f"  parameter: {name} [{entry['unit']}] {values}"
+        yield f"    source: {entry['source']}"
+    for table in found.tables:
+        yield from ("  │ " + line for line in _explained(table))
+    for file in found.files:
+        yield f"  file: {file.name}, sha256 {file.sha256[:12]}…, {file.state}"
+        if file.rows is not None:
+            lines = ", ".join(map(str, file.lines[:5])) + ("…" if len(file.lines) > 5 else "")
+            yield f"    {file.rows} rows: {file.predicate}, line {lines}"

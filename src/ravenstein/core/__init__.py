@@ -1,0 +1,1 @@
+"""What every part shares: declared tables, estimates with draws, dated parameters, errors."""

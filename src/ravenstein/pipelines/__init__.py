@@ -1,0 +1,1 @@
+"""Plain functions: read, call methods, write."""

@@ -1,0 +1,132 @@
+"""A new study: the bundled simulated one, or one for a folder of official files."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from ravenstein.core.errors import SourceError, StudyError
+from ravenstein.store.files import replacing, write_csv
+from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
+from ravenstein.study import FILE
+from ravenstein.twin import components
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TWIN_FILE = "sources/twin_summary_components_of_change.csv"
+_SEED = 1885
+_TEMPLATE = """\
+# A Ravenstein study. All keys: docs/reference/study.md
+
+[study]
+title = {title}
+producer = {producer}
+contact = {contact}
+simulated = {simulated}{folders}
+seed = {seed}
+
+[period]                # the mid-years published
+first = {first}
+last = {last}
+
+[geography]             # the boundaries published, by their year
+edition = {geography}
+
+[release]
+designation = {designation}
+"""
+_SOURCE = """
+[[sources]]
+kind = "myeb3"
+file = {file}
+areas = {areas}         # a file with another number of areas is refused
+"""
+
+
+def new_study(folder: Path, data: Path | None = None) -> Path:
+    """Make a study: of the simulated twin, or of the official files in a folder.
+
+    Args:
+        folder: Where to make it; must not hold a study yet.
+        data: A folder searched for summary components of change files (MYEB3); they are read
+            where they are, not copied.
+
+    Returns:
+        The study file.
+
+    Raises:
+        StudyError: If there is a study already.
+        SourceError: If no such file is found in `data`.
+    """
+    path = folder / FILE
+    if path.exists():
+        raise StudyError(
+            "There is a study already.",
+            expected="a new or empty folder",
+            found=FILE,
+            where=str(folder),
+            fix="Choose another folder, or edit the study that is there.",
+        )
+    text = _twin_study(folder) if data is None else _official_study(folder, data)
+    with replacing(path) as target:
+        target.write_text(text, encoding="utf-8")
+    return path
+
+
+def _twin_study(folder: Path) -> str:
+    table = components.components_table(_SEED)
+    write_csv(table, folder / _TWIN_FILE)
+    return _TEMPLATE.format(
+        title=_quoted("Population of the Twin Kingdom"),
+        producer=_quoted("Ravenstein, simulated data"),
+        contact=_quoted(""),
+        simulated="true",
+        folders="",
+        seed=_SEED,
+        first=components.FIRST,
+        last=components.LAST,
+        geography=components.LAST,
+        designation=_quoted("Simulated data, for trying the system out"),
+    ) + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=table.num_rows)
+
+
+def _official_study(folder: Path, data: Path) -> str:
+    found: dict[str, Myeb3] = {}
+    for path in sorted(data.rglob("*.csv")):
+        try:
+            file = read_myeb3(path, os.path.relpath(path, folder))
+        except SourceError:  # another table, or a file `check` will explain once it is named
+            continue
+        found.setdefault(file.edition, file)
+    if not found:
+        raise SourceError(
+            "No summary components of change file (MYEB3) was found.",
+            expected="a CSV such as MYEB3_summary_components_of_change_series_UK_(2020_geog21).csv",
+            found=f"{sum(1 for _ in data.rglob('*'))} other files and folders",
+            where=str(data),
+            fix="Download the file from the publisher into the folder.",
+        )
+    files = sorted(found.values(), key=lambda file: (file.years[-1], file.geography))
+    latest = files[-1]
+    text = _TEMPLATE.format(
+        title=_quoted("Population of the United Kingdom"),
+        producer=_quoted("Office for National Statistics, with NRS and NISRA"),
+        contact=_quoted(""),
+        simulated="false",
+        folders=f"\ndata_folders = [{_quoted(os.path.relpath(data, folder))}]",
+        seed=_SEED,
+        first=latest.years[0],
+        last=latest.years[-1],
+        geography=latest.geography,
+        designation=_quoted("Trial release from published official figures"),
+    )
+    return text + "".join(
+        _SOURCE.format(file=_quoted(file.facts.name), areas=file.areas.num_rows) for file in files
+    )
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string (JSON's escapes are TOML's)."""
+    return json.dumps(text, ensure_ascii=False)

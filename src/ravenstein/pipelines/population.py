@@ -1,0 +1,226 @@
+"""Population: from official files to a checked account of every area and year."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ravenstein.core.errors import AccountError, SourceError, StudyError, listed
+from ravenstein.population.account import balance, parameters
+from ravenstein.population.areas import with_nations
+from ravenstein.population.checks import checks
+from ravenstein.store.files import inside
+from ravenstein.store.provenance import FromFile, FromTable
+from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
+from ravenstein.tables.geography import AREAS
+from ravenstein.tables.population import (
+    POPULATION_ACCOUNT,
+    POPULATION_CHECKS,
+    POPULATION_COMPONENTS,
+    POPULATION_EDITIONS,
+    POPULATION_ESTIMATES,
+)
+
+if TYPE_CHECKING:
+    from ravenstein.store.run import Run
+    from ravenstein.study import Source, Study
+
+_SAME_CELL = "edition in {edition}"
+_LOCAL = "area in {area}"
+# a nation's or a state's row comes from the rows of the local authorities in it
+_WITHIN = (
+    "area in (select a.area from areas a where a.level = 'local_authority' and "
+    "(a.area in {area} or a.nation in {area} or a.state in {area}))"
+)
+
+
+def population(study: Study, run: Run) -> None:
+    """Read the components of change, balance the account and check the figures.
+
+    Raises:
+        SourceError: If a file is not what its reader expects.
+        AccountError: If an account differs by more than rounding explains, unless the study
+            allows it.
+    """
+    with run.step("Read the components of change") as step:
+        files = [read_source(study, source) for source in study.sources]
+        _write_sources(study, run, files)
+        step.note = "; ".join(described(file) for file in files)
+
+    with run.step("Balance the population account") as step:
+        account = balance(
+            run.read(POPULATION_ESTIMATES),
+            run.read(POPULATION_COMPONENTS),
+            run.read(AREAS),
+            parameters()["rounding"],
+        )
+        run.write(
+            POPULATION_ACCOUNT,
+            account,
+            method=balance,
+            parameters=parameters(),
+            inputs=[
+                FromTable("population_estimates", (_SAME_CELL, _WITHIN,
+                          "(year in {year} or year + 1 in {year})")),
+                FromTable("population_components", (_SAME_CELL, _WITHIN, "year in {year}")),
+                FromTable("areas", (_SAME_CELL, _WITHIN)),
+            ],
+        )  # fmt: skip
+        step.note = _refuse_unbalanced(study, run)
+
+    with run.step("Check the published figures") as step:
+        found = checks(run.read(POPULATION_ACCOUNT), run.read(POPULATION_COMPONENTS), run.read(AREAS))
+        written = run.write(
+            POPULATION_CHECKS,
+            found,
+            method=checks,
+            inputs=[
+                FromTable("population_account", (_SAME_CELL,)),
+                FromTable("population_components", (_SAME_CELL,)),
+                FromTable("areas", (_SAME_CELL,)),
+            ],
+        )
+        step.note = f"{written.rows} checks"
+
+
+def read_source(study: Study, source: Source) -> Myeb3:
+    """Read one source of a study and compare it with what the study says it holds.
+
+    Raises:
+        SourceError: If it lies outside the study, cannot be read, or has another number of
+            areas.
+    """
+    file = read_myeb3(
+        inside(study.folder, source.file, study.data_folders),
+        source.file,
+        edition=source.edition,
+        geography=source.geography,
+        ignore_columns=source.ignore_columns,
+    )
+    if source.areas is not None and source.areas != file.areas.num_rows:
+        raise SourceError(
+            "A source does not have the number of areas the study expects.",
+            expected=f"{source.areas} areas",
+            found=f"{file.areas.num_rows}",
+            where=source.file,
+            fix="Download the file again if it is cut short; or correct `areas` in study.toml.",
+        )
+    return file
+
+
+def described(file: Myeb3) -> str:
+    """Say in a few words what a file holds."""
+    missing = f", {file.missing} cells without figures" if file.missing else ""
+    return f"{file.edition}: {file.areas.num_rows} areas × {len(file.years)} years{missing}"
+
+
+def published_edition(study: Study, editions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the edition that is published: on the study's boundaries and covering its period.
+
+    Args:
+        study: The study.
+        editions: Rows of `population_editions`.
+
+    Raises:
+        StudyError: If none or several fit.
+    """
+    period, boundaries = study.period, study.geography.edition
+    fitting = [
+        row
+        for row in editions
+        if row["geography"] == boundaries
+        and row["first"] <= period.first
+        and row["last"] >= period.last
+    ]
+    if len(fitting) != 1:
+        raise StudyError(
+            f"{'No' if not fitting else 'More than one'} source can be published.",
+            expected=f"one source on boundaries of {boundaries} covering mid-{period.first} to "
+            f"mid-{period.last}",
+            found=listed(
+                f"{row['edition']} (boundaries {row['geography']}, {row['first']}–{row['last']})"
+                for row in editions
+            ),
+            where="study.toml, [period] and [geography]",
+            fix="Change the period or the geography edition to what a source covers.",
+        )
+    return fitting[0]
+
+
+def editions_of(files: list[Myeb3]) -> pa.Table:
+    """Return the rows of `population_editions`.
+
+    Raises:
+        StudyError: If two files hold the same edition.
+    """
+    names = [file.edition for file in files]
+    if len(set(names)) < len(names):
+        raise StudyError(
+            "Two sources hold the same edition.",
+            expected="a different edition in each source",
+            found=listed(names),
+            where="study.toml, [[sources]]",
+            fix="Remove one, or name them apart with edition = NAME.",
+        )
+    return pa.table(
+        {
+            "edition": names,
+            "geography": [file.geography for file in files],
+            "first": [file.years[0] for file in files],
+            "last": [file.years[-1] for file in files],
+            "areas": [file.areas.num_rows for file in files],
+            "missing": [file.missing for file in files],
+            "file": [file.facts.name for file in files],
+            "sha256": [file.facts.sha256 for file in files],
+        }
+    )
+
+
+def _write_sources(study: Study, run: Run, files: list[Myeb3]) -> None:
+    editions = editions_of(files)
+    published_edition(study, editions.to_pylist())
+    origins = [
+        FromFile(
+            name=file.facts.name,
+            sha256=file.facts.sha256,
+            rows=file.areas.num_rows,
+            column=file.code_column,
+            key="area",
+            applies={"edition": file.edition},
+        )
+        for file in files
+    ]
+    run.write(POPULATION_EDITIONS, editions, method=read_myeb3, inputs=origins)
+    areas = pa.concat_tables([with_nations(file.edition, file.areas) for file in files])
+    run.write(AREAS, areas, method=read_myeb3, inputs=origins)
+    estimates = pa.concat_tables([file.estimates for file in files])
+    run.write(POPULATION_ESTIMATES, estimates, method=read_myeb3, inputs=origins)
+    components = pa.concat_tables([file.components for file in files])
+    run.write(POPULATION_COMPONENTS, components, method=read_myeb3, inputs=origins)
+
+
+def _refuse_unbalanced(study: Study, run: Run) -> str:
+    """Return how many accounts balance; raise if one differs beyond rounding."""
+    account = run.read(POPULATION_ACCOUNT).select("edition", "area", "year", "residual", "status")
+    rows = run.store.collect(account).to_pylist()
+    count = Counter(row["status"] for row in rows)
+    off = [row for row in rows if row["status"] == "unbalanced"]
+    if off:
+        cells = listed(
+            sorted(f"{r['area']} {r['year']} ({r['edition']}): {r['residual']:+d}" for r in off), 3
+        )
+        if not study.population.allow_unbalanced:
+            raise AccountError(
+                f"The account does not balance in {len(off)} of {len(rows)} areas and years.",
+                expected="stock = stock before + births − deaths + net migration + other changes",
+                found=cells,
+                where="population_account",
+                fix="Correct the source; or publish the residuals with [population] "
+                "allow_unbalanced = true.",
+            )
+        run.warnings.append(f"{len(off)} accounts do not balance: {cells}")
+    if count["no_figures"]:
+        run.warnings.append(f"{count['no_figures']} areas and years have no figures.")
+    return ", ".join(f"{count[name]:,} {name.replace('_', ' ')}" for name in sorted(count))

@@ -1,0 +1,1 @@
+"""Population: the account that joins mid-year estimates and components of change."""

@@ -1,0 +1,124 @@
+"""Charts: Altair specifications, drawn as SVG. Palette: UK Government Analysis Function."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+DARK_BLUE, GREY, GRID = "#12436D", "#3D3D3D", "#DDE1E4"
+FONT = "Arial, Helvetica, sans-serif"
+WIDTH, SIZE = 460, 14
+PANELS = {
+    "natural_change": "Births minus deaths",
+    "internal_net": "Migration within the country",
+    "international_net": "International migration",
+    "other_change": "Other changes",
+}
+
+Values = list[dict[str, Any]]
+
+
+def population_chart(values: Values) -> str:
+    """Draw a population over time as a line, its last point labelled.
+
+    Args:
+        values: `year` and `population` [persons] of each year with a figure.
+
+    Returns:
+        The SVG.
+    """
+    last = values[-1]
+    label = {**last, "text": f"{last['population']:,}"}
+    return _drawn(_population_spec(), {"series": values, "last": [label]})
+
+
+def components_chart(values: Values) -> str:
+    """Draw the components of change as four small bar charts on one scale.
+
+    Args:
+        values: `year` and the components of `PANELS` [persons] of each year with figures.
+
+    Returns:
+        The SVG.
+    """
+    rows = [
+        {"year": row["year"], "panel": title, "persons": row[name]}
+        for name, title in PANELS.items()
+        for row in values
+    ]
+    return _drawn(_components_spec(), {"series": rows})
+
+
+@cache
+def _population_spec() -> dict[str, Any]:
+    x = alt.X(
+        "year:Q",
+        title=None,
+        axis=alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=6),
+        scale=alt.Scale(nice=False, padding=8),
+    )
+    y = alt.Y(
+        "population:Q",
+        title=None,
+        scale=alt.Scale(zero=False, padding=18),
+        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
+    )
+    line = alt.Chart(alt.NamedData("series")).mark_line(color=DARK_BLUE, strokeWidth=3)
+    last = alt.Chart(alt.NamedData("last"))
+    point = last.mark_point(color=DARK_BLUE, filled=True, size=70)
+    text = last.mark_text(
+        align="right", dx=-2, dy=-14, fontSize=SIZE + 1, fontWeight="bold", color=DARK_BLUE
+    ).encode(text="text:N")
+    chart = (line + point + text).encode(x=x, y=y).properties(width=WIDTH - 80, height=230)
+    return _styled(chart, ("series", "last"))
+
+
+@cache
+def _components_spec() -> dict[str, Any]:
+    x = alt.X(
+        "year:Q",
+        title=None,
+        axis=alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=3),
+        scale=alt.Scale(nice=False, padding=8),
+    )
+    y = alt.Y(
+        "persons:Q", title=None, axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1, domain=False, ticks=False)
+    )
+    data = alt.NamedData("series")
+    bars = alt.Chart(data).mark_bar(color=DARK_BLUE, size=6).encode(x=x, y=y)
+    zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
+    chart = (
+        alt.layer(bars, zero)
+        .properties(width=WIDTH / 2 - 52, height=120)
+        .facet(
+            facet=alt.Facet(
+                "panel:N",
+                title=None,
+                sort=list(PANELS.values()),
+                header=alt.Header(labelFontSize=SIZE, labelFontWeight="bold", labelAnchor="start"),
+            ),
+            columns=2,
+            spacing=18,
+        )
+    )
+    return _styled(chart, ("series",))
+
+
+def _styled(chart: Any, datasets: tuple[str, ...]) -> dict[str, Any]:
+    spec = chart.configure(font=FONT, background="transparent").configure_axis(
+        labelFontSize=SIZE, labelColor=GREY, gridColor=GRID, labelFlush=False
+    ).configure_view(stroke=None).configure_header(labelColor=GREY)  # fmt: skip
+    full: dict[str, Any] = spec.to_dict()
+    full["datasets"] = {name: [] for name in datasets}
+    return full
+
+
+def _drawn(spec: dict[str, Any], datasets: dict[str, Values]) -> str:
+    filled = copy.copy(spec)
+    filled["datasets"] = datasets
+    svg: str = vl_convert.vegalite_to_svg(filled)
+    return svg

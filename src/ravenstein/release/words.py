@@ -1,0 +1,125 @@
+"""Numbers in words: the sentences of a release, made from its figures."""
+
+from __future__ import annotations
+
+MISSING = "not available"
+
+
+def number(value: int | None) -> str:
+    """Return a whole number with thousands separators and a real minus sign.
+
+    >>> number(-12345), number(None)
+    ('−12,345', 'not available')
+    """
+    return MISSING if value is None else f"{value:,}".replace("-", "−")
+
+
+def signed(value: int | None) -> str:
+    """Return a change with its sign; no change has none.
+
+    >>> signed(1200), signed(-3), signed(0)
+    ('+1,200', '−3', '0')
+    """
+    return number(value) if not value or value < 0 else f"+{number(value)}"
+
+
+def per_cent(part: int, whole: int) -> str:
+    """Return a signed percentage with one decimal, rounded half up in size.
+
+    >>> per_cent(5, 1000), per_cent(-125, 10000), per_cent(1, 100000)
+    ('+0.5%', '−1.3%', '0.0%')
+    """
+    tenths = (abs(part) * 2000 + whole) // (2 * whole)
+    sign = "" if tenths == 0 else "+" if part > 0 else "−"
+    return f"{sign}{tenths // 10}.{tenths % 10}%"
+
+
+def population_sentence(name: str, year: int, opening: int | None, closing: int | None) -> str:
+    """Say how many people live somewhere, and how that changed in a year.
+
+    >>> population_sentence("Hull", 2012, 256100, 256200)
+    'In mid-2012, Hull had 256,200 usual residents, 100 more than a year before.'
+    """
+    if closing is None:
+        return f"The source gives no population of {name} for mid-{year}."
+    start = f"In mid-{year}, {name} had {number(closing)} usual residents"
+    if opening is None:
+        return f"{start}."
+    change = closing - opening
+    if change == 0:
+        return f"{start}, as many as a year before."
+    return f"{start}, {number(abs(change))} {'more' if change > 0 else 'fewer'} than a year before."
+
+
+def since_sentence(first: int, last: int, start: int | None, end: int | None) -> str:
+    """Say how a population changed over the whole period.
+
+    >>> since_sentence(2001, 2011, 1000, 1100)
+    'It has grown by 10.0% since mid-2001.'
+    """
+    if start is None or end is None or not start:
+        return ""
+    share = per_cent(end - start, start).lstrip("+−")
+    if share == "0.0%":
+        return f"It is almost unchanged since mid-{first}."
+    return f"It has {'grown' if end > start else 'shrunk'} by {share} since mid-{first}."
+
+
+def natural_sentence(births: int | None, deaths: int | None) -> str:
+    """Say whether births or deaths were more.
+
+    >>> natural_sentence(300, 200)
+    'There were 100 more births than deaths'
+    """
+    if births is None or deaths is None:
+        return "Births or deaths are not available"
+    if births == deaths:
+        return f"There were as many births as deaths ({number(births)})"
+    more, less = ("births", "deaths") if births > deaths else ("deaths", "births")
+    return f"There were {number(abs(births - deaths))} more {more} than {less}"
+
+
+def flow_sentence(net: int | None, what: str) -> str:
+    """Say what a net flow did to the population.
+
+    >>> flow_sentence(-20, "international migration")
+    'international migration took away 20 people'
+    """
+    if net is None:
+        return f"net {what} is not available"
+    if net == 0:
+        return f"{what} left the number of people unchanged"
+    people = "person" if abs(net) == 1 else "people"
+    return f"{what} {'added' if net > 0 else 'took away'} {number(abs(net))} {people}"
+
+
+def quality_sentence(statuses: list[str], largest: int) -> str:
+    """Say in one sentence how well an area's account holds together.
+
+    Args:
+        statuses: Account status of each year.
+        largest: Largest absolute residual [persons].
+
+    >>> quality_sentence(["balanced", "rounding"], 10)
+    'The account balances exactly in 1 of 2 years; in 1 it differs by at most 10, because the source rounds its figures.'
+    """
+    count = {status: statuses.count(status) for status in set(statuses)}
+    balanced = count.get("balanced", 0)
+    if balanced == len(statuses):
+        return "The account balances exactly in every year."
+    parts = [f"The account balances exactly in {balanced} of {len(statuses)} years"]
+    if rounding := count.get("rounding"):
+        parts.append(
+            f"in {rounding} it differs by at most {number(largest)}, because the source rounds "
+            "its figures"
+            if "unbalanced" not in count
+            else f"in {rounding} rounding of the source explains the difference"
+        )
+    if unbalanced := count.get("unbalanced"):
+        parts.append(
+            f"in {unbalanced} it does not balance, by up to {number(largest)}: the residual is "
+            "shown and unexplained"
+        )
+    if absent := count.get("no_figures"):
+        parts.append(f"for {absent} the source gives no complete figures")
+    return "; ".join(parts) + "."

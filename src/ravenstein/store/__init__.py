@@ -1,0 +1,1 @@
+"""The only part that opens a database or a data file; it checks tables and keeps provenance."""

@@ -1,0 +1,235 @@
+"""The store: a DuckDB file with every table's vintages and their provenance."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
+
+from ravenstein.core.cells import estimate_from_rows
+from ravenstein.core.errors import StoreError
+from ravenstein.store.checks import checked
+from ravenstein.store.provenance import DDL, refuse_other_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ravenstein.core.estimate import Estimate
+    from ravenstein.core.schema import Table
+
+FILE = "ravenstein.duckdb"
+_WRITE_COLUMNS = (
+    "write", "run", "table_name", "vintage", "storage", "step", "method", "parameters_hash",
+    "parameters", "rows", "content_hash", "seconds", "written_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """One write of a table, as provenance has it."""
+
+    write: int
+    run: int
+    table_name: str
+    vintage: int
+    storage: str
+    step: str
+    method: str
+    parameters_hash: str
+    parameters: str
+    rows: int
+    content_hash: str
+    seconds: float
+    written_at: dt.datetime
+
+
+class Store:
+    """An open store. Use `open_store`.
+
+    Tables are read as Narwhals lazy frames and checked on the way out; only `collect` and the
+    run's `write` execute queries.
+    """
+
+    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.folder = folder
+        self.connection = connection
+        self._checked: set[str] = set()
+
+    def read(
+        self, table: Table, *, vintage: int | None = None, run: int | None = None
+    ) -> nw.LazyFrame[Any]:
+        """Return the rows of a table, checked against its declaration.
+
+        Args:
+            table: The declaration.
+            vintage: Which vintage; the latest of a complete run where not given.
+            run: A run in progress whose own writes come first.
+
+        Raises:
+            StoreError: If there is no such vintage.
+            TableError: If the stored rows break the declaration.
+        """
+        found = self.vintage(table.name, vintage, run=run)
+        frame = nw.from_native(self.relation(found.storage)).lazy()
+        if found.storage not in self._checked:
+            checked(table, frame)
+            self._checked.add(found.storage)
+        return frame
+
+    def read_estimate(self, table: Table, *, vintage: int | None = None) -> Estimate:
+        """Return a stored estimate.
+
+        Args:
+            table: Its declaration; the unit is that of its column `point`.
+            vintage: Which vintage; the latest where not given.
+        """
+        found = self.vintage(table.name, vintage)
+        rows = arrow_parquet.read_table(self.folder / found.storage)
+        return estimate_from_rows(rows, table.column("point").unit or "")
+
+    def relation(self, storage: str) -> duckdb.DuckDBPyRelation:
+        """Return what is stored under a name: a table of the file, or a Parquet file beside it."""
+        if storage.endswith(".parquet"):
+            return self.connection.read_parquet(str(self.folder / storage))
+        return self.connection.table(f'data."{storage}"')
+
+    def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table:
+        """Execute a query and return its rows."""
+        collected: pa.Table = frame.collect(backend="pyarrow").to_native()
+        return collected
+
+    def from_rows(self, rows: pa.Table) -> nw.LazyFrame[Any]:
+        """Return Arrow rows as a lazy frame of this store's engine."""
+        return nw.from_native(self.connection.from_arrow(rows)).lazy()
+
+    def vintages(self, name: str) -> list[Vintage]:
+        """Return the vintages of a table in order, of complete runs."""
+        return self._writes("table_name = $name AND status = 'complete'", {"name": name})
+
+    def vintage(self, name: str, number: int | None = None, *, run: int | None = None) -> Vintage:
+        """Return one vintage of a table.
+
+        Raises:
+            StoreError: If it does not exist.
+        """
+        own = self._writes("table_name = $name AND run = $run", {"name": name, "run": run})
+        found = own or self.vintages(name)
+        chosen = [v for v in found if number in (None, v.vintage)]
+        if not chosen:
+            numbers = [v.vintage for v in found]
+            raise StoreError(
+                f"Table {name!r} has no such vintage." if found else f"No table {name!r} is stored.",
+                expected=f"one of vintages {numbers}" if found else "a table written by a run",
+                found=str(number) if number else "none",
+                where=f"store/{FILE}",
+                fix="Run `ravenstein vintages TABLE` to see them." if found
+                else "Run `ravenstein run DIR` first.",
+            )  # fmt: skip
+        return chosen[-1]
+
+    def code_version(self, run: int) -> str:
+        """Return the version of the code that a run used."""
+        query = "SELECT code_version FROM provenance.runs WHERE run = ?"
+        return str(self.connection.execute(query, [run]).fetchall()[0][0])
+
+    def _writes(self, condition: str, values: dict[str, Any]) -> list[Vintage]:
+        columns = ", ".join(f"w.{name}" for name in _WRITE_COLUMNS)
+        rows = self.connection.execute(
+            f"SELECT {columns} FROM (SELECT w.*, r.status FROM provenance.writes w "
+            f"JOIN provenance.runs r USING (run)) w WHERE {condition} ORDER BY write",
+            values,
+        ).fetchall()
+        return [Vintage(*row) for row in rows]
+
+
+@contextlib.contextmanager
+def open_store(folder: Path, *, writing: bool = False) -> Iterator[Store]:
+    """Open the store in a study's folder, and close it.
+
+    Args:
+        folder: The folder `store` of a study.
+        writing: Whether to write; the file is made where there is none, and what a killed run
+            left is cleared.
+
+    Raises:
+        StoreError: If the file is not there, in use by another run, or not a store.
+    """
+    path = folder / FILE
+    if not writing and not path.is_file():
+        raise StoreError(
+            "The study has no store yet.",
+            expected=FILE,
+            found="nothing of that name",
+            where=f"{folder.name}/",
+            fix="Run `ravenstein run DIR` first.",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(path), read_only=not writing)
+    except (duckdb.Error, OSError) as error:
+        raise _unusable(error) from None
+    try:
+        _prepare(connection, writing=writing)
+        yield Store(folder, connection)
+    finally:
+        connection.close()
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, *, writing: bool) -> None:
+    with contextlib.suppress(duckdb.CatalogException):
+        refuse_other_schema(
+            int(single_value(connection, "SELECT version FROM provenance.store"))
+        )
+        if writing:
+            _clear_unfinished(connection)
+        return
+    if not writing:
+        refuse_other_schema(0)
+    connection.begin()
+    connection.execute(DDL)
+    connection.commit()
+
+
+def _clear_unfinished(connection: duckdb.DuckDBPyConnection) -> None:
+    """Forget what runs wrote that never ended: this process holds the file, so they are dead."""
+    connection.begin()
+    connection.execute("UPDATE provenance.runs SET status = 'killed' WHERE status = 'running'")
+    kept = connection.execute(
+        "SELECT storage FROM provenance.writes JOIN provenance.runs USING (run) "
+        "WHERE status = 'complete'"
+    ).fetchall()
+    for (name,) in connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'data'"
+    ).fetchall():
+        if (name,) not in kept:
+            connection.execute(f'DROP TABLE data."{name}"')
+    connection.commit()
+
+
+def _unusable(error: Exception) -> StoreError:
+    busy = "lock" in str(error).lower()
+    return StoreError(
+        "The store is in use by another run." if busy else "The store cannot be opened.",
+        expected="a store nobody else is writing" if busy else "a DuckDB file that can be read",
+        found="a lock on the file" if busy else type(error).__name__,
+        where=f"store/{FILE}",
+        fix="Wait until the other run has ended." if busy
+        else "Restore the file from a backup, or move the folder `store` away and run again.",
+    )  # fmt: skip
+
+
+def utc_now() -> dt.datetime:
+    """Return the time now in UTC, without zone, as provenance keeps it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def single_value(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """Return the one value of a query (fetched in full: an open result blocks the connection)."""
+    return connection.execute(query).fetchall()[0][0]

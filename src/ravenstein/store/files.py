@@ -1,0 +1,248 @@
+"""Files in and out: bounded reading with a hash, paths inside the study, atomic writing."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as arrow_parquet
+
+from ravenstein.core.errors import SourceError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+LONGEST_LINE = 1 << 20
+_SIGNATURES = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PAR1", "a Parquet file"),
+    (b"%PDF", "a PDF document"),
+)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What provenance keeps of a file that was read."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+class TextFile:
+    """A UTF-8 text file read line by line, with its hash, never more than a line at a time.
+
+    Args:
+        path: The file.
+        shown: The name used in messages: as the study gives it.
+
+    Raises:
+        SourceError: While opening or iterating: not there, empty, not text, not UTF-8, or with
+            a line longer than a mebibyte; the line is named.
+    """
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self.path = path
+        self.shown = shown
+        self._hash = hashlib.sha256()
+        self._size = 0
+        if not path.is_file():
+            raise SourceError(
+                "A source file is not there.",
+                expected="a file",
+                found="a folder" if path.is_dir() else "nothing of that name",
+                where=shown,
+                fix="Put the file there, or correct `file` in study.toml.",
+            )
+        if path.stat().st_size == 0:
+            raise SourceError(
+                "A source file is empty.",
+                expected="a table with a header",
+                found="0 bytes",
+                where=shown,
+                fix="Download the file again.",
+            )
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield lines without a leading byte-order mark."""
+        with self.path.open("rb") as stream:
+            self._refuse_other_formats(stream)
+            number = 0
+            while line := stream.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                    raise self._error(
+                        number, "A line is too long for a table.", "lines under 1 MiB", "a longer one"
+                    )
+                self._hash.update(line)
+                self._size += len(line)
+                yield self._decoded(line, number)
+
+    def facts(self) -> FileFacts:
+        """Return name, hash and size of what was read."""
+        return FileFacts(self.shown, self._hash.hexdigest(), self._size)
+
+    def _refuse_other_formats(self, stream: IO[bytes]) -> None:
+        start = stream.read(512)
+        stream.seek(0)
+        found = next((what for mark, what in _SIGNATURES if start.startswith(mark)), None)
+        if found is None and start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+            found = "a web page"
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            found = "text in UTF-16"
+        elif found is None and b"\x00" in start:
+            found = "binary data"
+        if found:
+            raise self._error(1, "A source file is not a UTF-8 text table.", "CSV in UTF-8", found)
+
+    def _decoded(self, line: bytes, number: int) -> str:
+        try:
+            return line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise self._error(
+                number,
+                "A line is not UTF-8.",
+                "UTF-8",
+                f"byte 0x{line[error.start]:02x} at position {error.start + 1}",
+            ) from None
+
+    def _error(self, line: int, problem: str, expected: str, found: str) -> SourceError:
+        return SourceError(
+            problem,
+            expected=expected,
+            found=found,
+            where=f"{self.shown}, line {line}",
+            fix="Save the table as CSV in UTF-8, or download the published CSV again.",
+        )
+
+
+def matching_lines(path: Path, column: str, values: Collection[str]) -> list[int]:
+    """Return the line numbers of a CSV file whose column holds one of the values.
+
+    Args:
+        path: The file, UTF-8, whose header is the first line with that column.
+        column: Column name as in the header.
+        values: Values looked for.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream)
+        header = next((row for row in reader if column in [cell.strip() for cell in row]), [])
+        place = [cell.strip() for cell in header].index(column)
+        return [
+            reader.line_num for row in reader if len(row) > place and row[place].strip() in values
+        ]
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def inside(folder: Path, given: str, allowed: tuple[Path, ...]) -> Path:
+    """Return a source's path, and refuse one outside the study and its data folders.
+
+    Args:
+        folder: The study's folder.
+        given: The path as the study gives it, relative to the folder.
+        allowed: Data folders the study names besides its own.
+
+    Raises:
+        SourceError: If the path, links followed, leads elsewhere.
+    """
+    path = (folder / given).resolve()
+    roots = (folder.resolve(), *(root.resolve() for root in allowed))
+    if not any(path.is_relative_to(root) for root in roots):
+        raise SourceError(
+            "A source lies outside the study.",
+            expected="a path in the study's folder or in one of its data_folders",
+            found=given,
+            where="study.toml, [[sources]] file",
+            fix="Move the file into the study, or name its folder in [study] data_folders.",
+        )
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; it takes the place of `path` when all is written.
+
+    A killed or failed writer leaves the earlier file as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with _full_disk_told(path):
+        try:
+            yield unfinished
+            with unfinished.open("rb") as stream:
+                os.fsync(stream.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it takes the place of `folder` when all is written."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    recover_folder(folder)
+    unfinished.mkdir(parents=True)
+    with _full_disk_told(folder):
+        try:
+            yield unfinished
+            if folder.exists():
+                folder.rename(earlier)
+            unfinished.rename(folder)
+            shutil.rmtree(earlier, ignore_errors=True)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def recover_folder(folder: Path) -> None:
+    """Undo a replacement of a folder that was killed half-way."""
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    if earlier.exists() and not folder.exists():
+        earlier.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
+    shutil.rmtree(folder.with_name(f".{folder.name}.unfinished"), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            "Writing failed; what was there before is unchanged.",
+            expected="room and permission to write",
+            found=error.strerror or str(error),
+            where=path.name,
+            fix="Free space or correct the permissions, then run again.",
+        ) from error
+
+
+def write_csv(rows: pa.Table, path: Path) -> None:
+    """Write rows as CSV: UTF-8, a header, text quoted where needed, missing values empty."""
+    options = arrow_csv.WriteOptions(quoting_style="needed", quoting_header="none")
+    _write(path, lambda target: arrow_csv.write_csv(rows, target, options))
+
+
+def write_parquet(rows: pa.Table, path: Path) -> None:
+    """Write rows as Parquet (zstd)."""
+    _write(path, lambda target: arrow_parquet.write_table(rows, target, compression="zstd"))
+
+
+def _write(path: Path, write: Callable[[str], None]) -> None:
+    with replacing(path) as target:
+        write(str(target))

@@ -1,0 +1,98 @@
+"""Keyed hashing of identifiers: HMAC-SHA256, the same in Python and inside the engine.
+
+An identifier that is only hashed can be found again by hashing every passport number; with a
+secret key it cannot. The key stays outside the study and is never logged or stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ravenstein.core.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_VARIABLE = "RAVENSTEIN_IDENTITY_KEY_FILE"
+_BLOCK = 64
+_SHORTEST = 32
+
+
+@dataclass(frozen=True)
+class IdentityKey:
+    """A secret key; its representation shows nothing of it."""
+
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < _SHORTEST:
+            raise StudyError(
+                "The identity key is too short.",
+                expected=f"at least {_SHORTEST} random bytes",
+                found=f"{len(self.secret)} bytes",
+                where="identity key",
+                fix="Make one: head -c 32 /dev/urandom > FILE",
+            )
+
+    def __repr__(self) -> str:
+        """Show no byte of the key."""
+        return "IdentityKey(…)"
+
+
+def identity_key(environment: Mapping[str, str] = os.environ) -> IdentityKey:
+    """Read the key from the file that RAVENSTEIN_IDENTITY_KEY_FILE names.
+
+    Raises:
+        StudyError: If the variable is not set, or the file is not there or too short.
+    """
+    path = Path(environment.get(KEY_VARIABLE, ""))
+    if not path.is_file():
+        raise StudyError(
+            "There is no identity key.",
+            expected=f"{KEY_VARIABLE} naming a file of at least {_SHORTEST} random bytes",
+            found="no such file" if str(path) != "." else "the variable is not set",
+            where="environment",
+            fix="Make one outside the study (head -c 32 /dev/urandom > FILE) and name it.",
+        )
+    return IdentityKey(path.read_bytes())
+
+
+def pseudonym(key: IdentityKey, identifier: str) -> str:
+    """Return the keyed hash of an identifier, 64 hexadecimal digits.
+
+    Args:
+        key: The secret key.
+        identifier: The identifier, hashed as its UTF-8 bytes.
+
+    Notes:
+        HMAC-SHA256(key, identifier).
+
+    Source:
+        RFC 2104, section 2; RFC 4231 for test vectors.
+
+    >>> pseudonym(IdentityKey(b"k" * 32), "A123")[:8]
+    'ab3e5297'
+    """
+    return hmac.new(key.secret, identifier.encode(), hashlib.sha256).hexdigest()
+
+
+def pseudonym_sql(key: IdentityKey, column: str) -> str:
+    """Return the DuckDB expression that hashes a column as `pseudonym` does; null stays null.
+
+    Args:
+        key: The secret key. The expression holds it: execute it, never log or store it.
+        column: Column name.
+
+    Notes:
+        sha256((k ⊕ opad) ‖ sha256((k ⊕ ipad) ‖ m)), RFC 2104, section 2.
+    """
+    secret = key.secret if len(key.secret) <= _BLOCK else hashlib.sha256(key.secret).digest()
+    block = secret.ljust(_BLOCK, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in block).hex() for pad in (0x36, 0x5C))
+    name = '"' + column.replace('"', '""') + '"'
+    return f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode({name}))))"

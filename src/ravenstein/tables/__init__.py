@@ -1,0 +1,1 @@
+"""The data dictionary: every declared table, a module a subject."""

@@ -1,0 +1,35 @@
+"""All declared tables by name."""
+
+from __future__ import annotations
+
+from ravenstein.core.errors import StoreError, nearest
+from ravenstein.core.schema import Table
+from ravenstein.tables import geography, population
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in (geography.AREAS, *population.TABLES)
+}
+
+
+def declared(name: str) -> Table:
+    """Return the declaration of a table.
+
+    Args:
+        name: Table name.
+
+    Raises:
+        StoreError: If no table of that name is declared.
+
+    >>> declared("areas").grain
+    ('edition', 'area')
+    """
+    if name not in TABLES:
+        near = nearest(name, TABLES)
+        raise StoreError(
+            f"No table {name!r} is declared.",
+            expected=f"one of {', '.join(TABLES)}",
+            found=name,
+            where="table name",
+            fix=f"Use {near!r}." if near else "Use one of the tables listed.",
+        )
+    return TABLES[name]

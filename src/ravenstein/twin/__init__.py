@@ -1,0 +1,1 @@
+"""The twin: a simulated country. It imports no estimator, only tables and core."""
