@@ -45,8 +45,7 @@ def main() -> None:
         if "--json" in sys.argv:
             print(json.dumps({"status": "failed", "error": error.as_dict()}, ensure_ascii=False))
         else:
-            _errors().print(f"[bold red]Error[/] ({error.kind})", highlight=False)
-            _errors().print(str(error), highlight=False, markup=False, soft_wrap=True)
+            _print_error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
@@ -105,7 +104,9 @@ def run(
     about = study.study
     with (
         open_store(study.folder / "store", writing=True) as store,
-        start_run(store, study=study.text, engine=about.engine, draws=about.draws, told=told) as run,
+        start_run(
+            store, study=study.text, engine=about.engine, draws=about.draws, told=told
+        ) as run,
     ):
         for pipeline in chosen.values():
             pipeline(study, run)
@@ -121,30 +122,23 @@ def run(
 
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Check a study's sources; writes nothing."""
-    from ravenstein.pipelines.population import described, editions_of, published_edition
-    from ravenstein.pipelines.population import read_source
+    """Check a study's sources and whether their accounts balance; writes nothing."""
+    from ravenstein.pipelines.population import check_sources, described
     from ravenstein.study import read_study
 
-    study = read_study(folder)
-    files, wrong = [], []
-    for source in study.sources:
-        try:
-            files.append(read_source(study, source))
-        except RavensteinError as error:
-            wrong.append(error)
+    good, wrong = check_sources(read_study(folder))
     if as_json:
-        found = [{"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in files]
+        found = [
+            {"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in good
+        ]
         print(json.dumps({"sources": found, "errors": [error.as_dict() for error in wrong]}))
     else:
-        for file in files:
+        for file in good:
             _console().print(f"[green]✓[/] {described(file)}", highlight=False, soft_wrap=True)
         for error in wrong:
-            _errors().print(f"[red]✗[/] {error.where}", highlight=False, soft_wrap=True)
-            _errors().print(str(error), highlight=False, markup=False, soft_wrap=True)
+            _print_error(error)
     if wrong:
         raise typer.Exit(wrong[0].exit_code)
-    published_edition(study, editions_of(files).to_pylist())
 
 
 @app.command()
@@ -197,7 +191,9 @@ def vintages(table: TableName, folder: InFolder = Path(), as_json: AsJson = Fals
 def export(
     table: TableName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A path ending .csv or .parquet.")],
-    vintage: Annotated[int | None, typer.Option(help="Which vintage; the latest if not given.")] = None,
+    vintage: Annotated[
+        int | None, typer.Option(help="Which vintage; the latest if not given.")
+    ] = None,
     folder: InFolder = Path(),
 ) -> None:
     """Write a table of the store, of any vintage, to a CSV or Parquet file."""
@@ -265,7 +261,10 @@ def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     from ravenstein.pipelines.population import population
     from ravenstein.pipelines.release import release
 
-    known = {"population": population, "release": release}
+    known: dict[str, Callable[[Study, Run], None]] = {
+        "population": population,
+        "release": release,
+    }
     if only is None:
         return known
     if only not in known:
@@ -299,10 +298,12 @@ def _console() -> Console:
     return Console()
 
 
-def _errors() -> Console:
+def _print_error(error: RavensteinError) -> None:
     from rich.console import Console
 
-    return Console(stderr=True)
+    console = Console(stderr=True)
+    console.print(f"[bold red]Error[/] ({error.kind})", highlight=False)
+    console.print(str(error), highlight=False, markup=False, soft_wrap=True)
 
 
 def _silent(_: Step) -> None:
@@ -342,9 +343,7 @@ def _print_explanation(console: Console, found: Explanation) -> None:
 def _explained(found: Explanation) -> Iterator[str]:
     """Yield the trace as indented lines, each input under the step that read it."""
     v = found.vintage
-    yield (
-        f"{v.table_name}, vintage {v.vintage} of run {v.run}, {v.written_at:%Y-%m-%d %H:%M} UTC"
-    )
+    yield (f"{v.table_name}, vintage {v.vintage} of run {v.run}, {v.written_at:%Y-%m-%d %H:%M} UTC")
     yield f"  {found.rows:,} of {v.rows:,} rows: {found.predicate}"
     for row in found.first:
         yield "    " + ", ".join(f"{k}={value}" for k, value in row.items() if value is not None)

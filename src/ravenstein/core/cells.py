@@ -129,7 +129,8 @@ def _positions(
             int(np.argmax(times != 1)), [len(names) for names in coords.values()]
         )
         cell = ", ".join(
-            f"{name}={names[index]}" for (name, names), index in zip(coords.items(), first, strict=True)
+            f"{name}={names[index]}"
+            for (name, names), index in zip(coords.items(), first, strict=True)
         )
         raise _cell_error(
             f"{missing} missing and {repeated} repeated cells, the first at {cell}",

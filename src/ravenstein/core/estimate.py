@@ -258,8 +258,7 @@ class Estimate:
         Returns:
             NaN where the point is zero: relative error is not defined there.
         """
-        size = np.abs(self.point)
-        return self.standard_error() / size.where(size > 0)
+        return self.standard_error() / abs(self.point).where(self.point != 0)
 
 
 def estimate(

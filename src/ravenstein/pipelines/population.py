@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ravenstein.core.errors import AccountError, SourceError, StudyError, listed
+from ravenstein.core.errors import (
+    AccountError,
+    RavensteinError,
+    SourceError,
+    StudyError,
+    listed,
+)
 from ravenstein.population.account import balance, parameters
 from ravenstein.population.areas import with_nations
 from ravenstein.population.checks import checks
+from ravenstein.store.database import memory_store
 from ravenstein.store.files import inside
 from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
@@ -68,10 +75,14 @@ def population(study: Study, run: Run) -> None:
                 FromTable("areas", (_SAME_CELL, _WITHIN)),
             ],
         )  # fmt: skip
-        step.note = _refuse_unbalanced(study, run)
+        count, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
+        run.warnings += warnings
+        step.note = ", ".join(f"{count[name]:,} {name.replace('_', ' ')}" for name in sorted(count))
 
     with run.step("Check the published figures") as step:
-        found = checks(run.read(POPULATION_ACCOUNT), run.read(POPULATION_COMPONENTS), run.read(AREAS))
+        found = checks(
+            run.read(POPULATION_ACCOUNT), run.read(POPULATION_COMPONENTS), run.read(AREAS)
+        )
         written = run.write(
             POPULATION_CHECKS,
             found,
@@ -83,6 +94,32 @@ def population(study: Study, run: Run) -> None:
             ],
         )
         step.note = f"{written.rows} checks"
+
+
+def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
+    """Read every source and balance its account, without a store.
+
+    Returns:
+        The files that are good, and what is wrong with the others or with the study as a whole.
+    """
+    good: list[Myeb3] = []
+    wrong: list[RavensteinError] = []
+    for source in study.sources:
+        try:
+            file = read_source(study, source)
+            with memory_store() as store:
+                frames = (file.estimates, file.components, with_nations(file.edition, file.areas))
+                account = balance(*map(store.from_rows, frames), parameters()["rounding"])
+                balance_counts(study, store.collect(account))
+            good.append(file)
+        except RavensteinError as error:
+            wrong.append(error)
+    if not wrong:
+        try:
+            published_edition(study, editions_of(good).to_pylist())
+        except RavensteinError as error:
+            wrong.append(error)
+    return good, wrong
 
 
 def read_source(study: Study, source: Source) -> Myeb3:
@@ -201,26 +238,36 @@ def _write_sources(study: Study, run: Run, files: list[Myeb3]) -> None:
     run.write(POPULATION_COMPONENTS, components, method=read_myeb3, inputs=origins)
 
 
-def _refuse_unbalanced(study: Study, run: Run) -> str:
-    """Return how many accounts balance; raise if one differs beyond rounding."""
-    account = run.read(POPULATION_ACCOUNT).select("edition", "area", "year", "residual", "status")
-    rows = run.store.collect(account).to_pylist()
+def balance_counts(study: Study, account: pa.Table) -> tuple[Counter[str], list[str]]:
+    """Count accounts by status, and say what a reader must be warned of.
+
+    Args:
+        study: The study.
+        account: Rows of `population_account`.
+
+    Returns:
+        Number of areas and years by status, and warnings.
+
+    Raises:
+        AccountError: If an account differs by more than rounding explains and the study does not
+            allow it.
+    """
+    rows = account.select(["edition", "area", "year", "residual", "status"]).to_pylist()
     count = Counter(row["status"] for row in rows)
     off = [row for row in rows if row["status"] == "unbalanced"]
-    if off:
-        cells = listed(
-            sorted(f"{r['area']} {r['year']} ({r['edition']}): {r['residual']:+d}" for r in off), 3
+    cells = listed(
+        sorted(f"{r['area']} {r['year']} ({r['edition']}): {r['residual']:+d}" for r in off), 3
+    )
+    if off and not study.population.allow_unbalanced:
+        raise AccountError(
+            f"The account does not balance in {len(off)} of {len(rows)} areas and years.",
+            expected="stock = stock before + births − deaths + net migration + other changes",
+            found=cells,
+            where="population_account",
+            fix="Correct the source; or publish the residuals with [population] "
+            "allow_unbalanced = true.",
         )
-        if not study.population.allow_unbalanced:
-            raise AccountError(
-                f"The account does not balance in {len(off)} of {len(rows)} areas and years.",
-                expected="stock = stock before + births − deaths + net migration + other changes",
-                found=cells,
-                where="population_account",
-                fix="Correct the source; or publish the residuals with [population] "
-                "allow_unbalanced = true.",
-            )
-        run.warnings.append(f"{len(off)} accounts do not balance: {cells}")
+    warnings = [f"{len(off)} accounts do not balance: {cells}."] if off else []
     if count["no_figures"]:
-        run.warnings.append(f"{count['no_figures']} areas and years have no figures.")
-    return ", ".join(f"{count[name]:,} {name.replace('_', ' ')}" for name in sorted(count))
+        warnings.append(f"{count['no_figures']} areas and years have no complete figures.")
+    return count, warnings

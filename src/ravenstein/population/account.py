@@ -140,7 +140,9 @@ def _summed(local: Rows, level: str) -> Rows:
     """Sum local authorities into a level; a sum with a missing part is missing."""
     names = ("opening", *_FLOWS, "closing", "tolerance")
     sums = [nw.col(name).sum().alias(name) for name in names]
-    missing = [nw.col(name).is_null().cast(nw.Int64).sum().alias(f"{name}_missing") for name in names]
+    missing = [
+        nw.col(name).is_null().cast(nw.Int64).sum().alias(f"{name}_missing") for name in names
+    ]
     grouped = local.group_by("edition", level, "year").agg(*sums, *missing)
     whole = [
         nw.when(nw.col(f"{name}_missing") == (-1 if name in _NOT_ADDITIVE else 0))

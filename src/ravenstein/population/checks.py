@@ -34,9 +34,7 @@ def checks(account: Rows, components: Rows, areas: Rows) -> Rows:
     col = nw.col
     differences = [
         _difference(local, "account", col("residual")),
-        _difference(
-            wide, "natural_change", col("natural_change") - col("births") + col("deaths")
-        ),
+        _difference(wide, "natural_change", col("natural_change") - col("births") + col("deaths")),
         _difference(
             wide, "internal_flows", col("internal_net") - col("internal_in") + col("internal_out")
         ),

@@ -69,7 +69,7 @@ def _population_spec() -> dict[str, Any]:
     )
     line = alt.Chart(alt.NamedData("series")).mark_line(color=DARK_BLUE, strokeWidth=3)
     last = alt.Chart(alt.NamedData("last"))
-    point = last.mark_point(color=DARK_BLUE, filled=True, size=70)
+    point = last.mark_point(color=DARK_BLUE, filled=True, size=70, opacity=1)
     text = last.mark_text(
         align="right", dx=-2, dy=-14, fontSize=SIZE + 1, fontWeight="bold", color=DARK_BLUE
     ).encode(text="text:N")
@@ -86,7 +86,9 @@ def _components_spec() -> dict[str, Any]:
         scale=alt.Scale(nice=False, padding=8),
     )
     y = alt.Y(
-        "persons:Q", title=None, axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1, domain=False, ticks=False)
+        "persons:Q",
+        title=None,
+        axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1, domain=False, ticks=False),
     )
     data = alt.NamedData("series")
     bars = alt.Chart(data).mark_bar(color=DARK_BLUE, size=6).encode(x=x, y=y)

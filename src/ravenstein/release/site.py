@@ -77,7 +77,9 @@ class Area:
     @property
     def largest_residual(self) -> int:
         """Largest absolute residual [persons]; 0 where there is none."""
-        return max((abs(r["residual"]) for r in self.account if r["residual"] is not None), default=0)
+        return max(
+            (abs(r["residual"]) for r in self.account if r["residual"] is not None), default=0
+        )
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,13 @@ def area_view(area: Area) -> Row:
         words.flow_sentence(row["international_net"], "net international migration"),
     ]
     if area.level != "state":
-        moves.insert(1, words.flow_sentence(row["internal_net"], "net migration within the country"))
+        moves.insert(
+            1, words.flow_sentence(row["internal_net"], "net migration within the country")
+        )
     return {
         "area": area,
-        "headline": words.population_sentence(
-            area.name, row["year"], row["opening"], row["closing"]
-        ),
-        "since": words.since_sentence(area.first, row["year"], area.first_stock, row["closing"]),
+        "headline": words.population_sentence(row["year"], row["opening"], row["closing"]),
+        "since": words.since_sentence(area.first, area.first_stock, row["closing"]),
         "moves": "; ".join(moves) + ".",
         "population_chart": Markup(charts.population_chart(stocks)) if len(stocks) > 1 else "",
         "components_chart": Markup(charts.components_chart(flows)) if flows else "",
@@ -170,7 +172,11 @@ def check_rows(release: Release) -> list[Row]:
         release.checks, key=lambda r: (r["edition"], order.index(r["check"]), r["nation"])
     )
     return [
-        {**row, "label": CHECKS.labels[row["check"]], "name": names.get(row["nation"], row["nation"])}
+        {
+            **row,
+            "label": CHECKS.labels[row["check"]],
+            "name": names.get(row["nation"], row["nation"]),
+        }
         for row in rows
     ]
 

@@ -34,15 +34,15 @@ def per_cent(part: int, whole: int) -> str:
     return f"{sign}{tenths // 10}.{tenths % 10}%"
 
 
-def population_sentence(name: str, year: int, opening: int | None, closing: int | None) -> str:
-    """Say how many people live somewhere, and how that changed in a year.
+def population_sentence(year: int, opening: int | None, closing: int | None) -> str:
+    """Say how many people live in an area, and how that changed in a year.
 
-    >>> population_sentence("Hull", 2012, 256100, 256200)
-    'In mid-2012, Hull had 256,200 usual residents, 100 more than a year before.'
+    >>> population_sentence(2012, 256100, 256200)
+    '256,200 people usually lived here in mid-2012, 100 more than a year before.'
     """
     if closing is None:
-        return f"The source gives no population of {name} for mid-{year}."
-    start = f"In mid-{year}, {name} had {number(closing)} usual residents"
+        return f"The source gives no population for mid-{year}."
+    start = f"{number(closing)} people usually lived here in mid-{year}"
     if opening is None:
         return f"{start}."
     change = closing - opening
@@ -51,18 +51,20 @@ def population_sentence(name: str, year: int, opening: int | None, closing: int 
     return f"{start}, {number(abs(change))} {'more' if change > 0 else 'fewer'} than a year before."
 
 
-def since_sentence(first: int, last: int, start: int | None, end: int | None) -> str:
+def since_sentence(first: int, start: int | None, end: int | None) -> str:
     """Say how a population changed over the whole period.
 
-    >>> since_sentence(2001, 2011, 1000, 1100)
-    'It has grown by 10.0% since mid-2001.'
+    >>> since_sentence(2001, 1000, 1100)
+    'The population has grown by 10.0% since mid-2001.'
     """
     if start is None or end is None or not start:
         return ""
     share = per_cent(end - start, start).lstrip("+−")
     if share == "0.0%":
-        return f"It is almost unchanged since mid-{first}."
-    return f"It has {'grown' if end > start else 'shrunk'} by {share} since mid-{first}."
+        return f"The population is almost unchanged since mid-{first}."
+    return (
+        f"The population has {'grown' if end > start else 'shrunk'} by {share} since mid-{first}."
+    )
 
 
 def natural_sentence(births: int | None, deaths: int | None) -> str:
@@ -100,8 +102,8 @@ def quality_sentence(statuses: list[str], largest: int) -> str:
         statuses: Account status of each year.
         largest: Largest absolute residual [persons].
 
-    >>> quality_sentence(["balanced", "rounding"], 10)
-    'The account balances exactly in 1 of 2 years; in 1 it differs by at most 10, because the source rounds its figures.'
+    >>> quality_sentence(["balanced", "no_figures"], 0)
+    'The account balances exactly in 1 of 2 years; for 1 the source gives no complete figures.'
     """
     count = {status: statuses.count(status) for status in set(statuses)}
     balanced = count.get("balanced", 0)

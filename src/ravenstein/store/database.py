@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,7 +20,6 @@ from ravenstein.store.provenance import DDL, refuse_other_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ravenstein.core.estimate import Estimate
     from ravenstein.core.schema import Table
@@ -123,15 +123,15 @@ class Store:
         found = own or self.vintages(name)
         chosen = [v for v in found if number in (None, v.vintage)]
         if not chosen:
-            numbers = [v.vintage for v in found]
+            if not found:
+                raise _not_stored(name)
             raise StoreError(
-                f"Table {name!r} has no such vintage." if found else f"No table {name!r} is stored.",
-                expected=f"one of vintages {numbers}" if found else "a table written by a run",
-                found=str(number) if number else "none",
+                f"Table {name!r} has no vintage {number}.",
+                expected=f"one of {', '.join(str(v.vintage) for v in found)}",
+                found=str(number),
                 where=f"store/{FILE}",
-                fix="Run `ravenstein vintages TABLE` to see them." if found
-                else "Run `ravenstein run DIR` first.",
-            )  # fmt: skip
+                fix=f"`ravenstein vintages {name}` lists them.",
+            )
         return chosen[-1]
 
     def code_version(self, run: int) -> str:
@@ -178,15 +178,29 @@ def open_store(folder: Path, *, writing: bool = False) -> Iterator[Store]:
     try:
         _prepare(connection, writing=writing)
         yield Store(folder, connection)
+    except duckdb.IOException as error:
+        raise StoreError(
+            "The store could not be written; what was there before is unchanged.",
+            expected="room and permission to write",
+            found=str(error).splitlines()[0][:200],
+            where=f"store/{FILE}",
+            fix="Free space or correct the permissions, then run again.",
+        ) from None
     finally:
-        connection.close()
+        with contextlib.suppress(duckdb.Error):
+            connection.close()
+
+
+@contextlib.contextmanager
+def memory_store() -> Iterator[Store]:
+    """Give an engine without a file, for checks that leave nothing behind."""
+    with duckdb.connect() as connection:
+        yield Store(Path(), connection)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, *, writing: bool) -> None:
     with contextlib.suppress(duckdb.CatalogException):
-        refuse_other_schema(
-            int(single_value(connection, "SELECT version FROM provenance.store"))
-        )
+        refuse_other_schema(int(single_value(connection, "SELECT version FROM provenance.store")))
         if writing:
             _clear_unfinished(connection)
         return
@@ -211,6 +225,16 @@ def _clear_unfinished(connection: duckdb.DuckDBPyConnection) -> None:
         if (name,) not in kept:
             connection.execute(f'DROP TABLE data."{name}"')
     connection.commit()
+
+
+def _not_stored(name: str) -> StoreError:
+    return StoreError(
+        f"No table {name!r} is stored.",
+        expected="a table written by a complete run",
+        found="none",
+        where=f"store/{FILE}",
+        fix="Run `ravenstein run DIR` first.",
+    )
 
 
 def _unusable(error: Exception) -> StoreError:

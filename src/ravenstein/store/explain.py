@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ravenstein.core.errors import StudyError
@@ -15,6 +14,8 @@ from ravenstein.store.files import file_hash, matching_lines
 from ravenstein.tables.dictionary import TABLES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ravenstein.core.schema import Table
     from ravenstein.store.database import Store, Vintage
 
@@ -100,7 +101,16 @@ def explain(store: Store, study: Path, table: Table, where: str | None = None) -
         The trace. Counts are of the vintages that were really read.
     """
     cells = conditions(table, where)
-    return _trace(store, study, store.vintage(table.name), _clauses_of(cells), cells)
+    found = _trace(store, study, store.vintage(table.name), _clauses_of(cells), cells)
+    if not found.rows:
+        raise StudyError(
+            f"Table {table.name!r} has no such cell.",
+            expected=f"values that occur in {', '.join(table.grain)}",
+            found=str(where),
+            where="--where",
+            fix="Ask for fewer conditions to see which values there are.",
+        )
+    return found
 
 
 def _clauses_of(cells: Cells) -> list[str]:

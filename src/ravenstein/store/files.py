@@ -82,7 +82,10 @@ class TextFile:
                 number += 1
                 if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                     raise self._error(
-                        number, "A line is too long for a table.", "lines under 1 MiB", "a longer one"
+                        number,
+                        "A line is too long for a table.",
+                        "lines under 1 MiB",
+                        "a longer one",
                     )
                 self._hash.update(line)
                 self._size += len(line)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -25,8 +26,6 @@ from ravenstein.store.provenance import FromFile, FromTable, code_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import duckdb
 
     from ravenstein.core.estimate import Estimate
     from ravenstein.core.parameters import Parameters
@@ -45,6 +44,15 @@ class Step:
     done: bool = False
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """What made the rows: the function, what it was given, its parameters."""
+
+    method: Callable[..., Any]
+    inputs: Sequence[FromTable | FromFile]
+    parameters: Parameters | None
+
+
 class Run:
     """One run of a study. Use `start_run`.
 
@@ -55,9 +63,7 @@ class Run:
         told: Called when a step begins and when it ends.
     """
 
-    def __init__(
-        self, store: Store, number: int, draws: int, told: Callable[[Step], None]
-    ) -> None:
+    def __init__(self, store: Store, number: int, draws: int, told: Callable[[Step], None]) -> None:
         self.store = store
         self.number = number
         self.draws = draws
@@ -114,7 +120,10 @@ class Run:
             if earlier:
                 self.store.connection.execute(f'DROP TABLE data."{storage}"')
             return self._record(
-                table, write, earlier or storage, count, content, method, parameters, inputs
+                table,
+                write,
+                (earlier or storage, count, content),
+                _Origin(method, inputs, parameters),
             )
 
     def write_estimate(
@@ -147,27 +156,19 @@ class Run:
         try:
             with self._transaction():
                 count = checked(table, nw.from_native(self.store.relation(storage)).lazy())
-                content = file_hash(path)
-                return self._record(
-                    table, write, storage, count, content, method, parameters, inputs
-                )
+                stored = (storage, count, file_hash(path))
+                return self._record(table, write, stored, _Origin(method, inputs, parameters))
         except BaseException:
             path.unlink()
             raise
 
-    def _record(  # noqa: PLR0913 - one row of provenance.writes
-        self,
-        table: Table,
-        write: int,
-        storage: str,
-        rows: int,
-        content: str,
-        method: Callable[..., Any],
-        parameters: Parameters | None,
-        inputs: Sequence[FromTable | FromFile],
+    def _record(
+        self, table: Table, write: int, stored: tuple[str, int, str], origin: _Origin
     ) -> Vintage:
+        storage, rows, content = stored
+        method = origin.method
         step = self.steps[-1]
-        text = parameters.as_text() if parameters else ""
+        text = origin.parameters.as_text() if origin.parameters else ""
         vintage = Vintage(
             write=write,
             run=self.number,
@@ -187,7 +188,7 @@ class Run:
         places = ", ".join("?" * len(values))
         connection = self.store.connection
         connection.execute(f"INSERT INTO provenance.writes VALUES ({places})", values)
-        for position, given in enumerate(inputs):
+        for position, given in enumerate(origin.inputs):
             connection.execute(
                 "INSERT INTO provenance.inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [write, position, *self._input_row(given)],
@@ -283,7 +284,9 @@ def start_run(
         yield run
         run.finish()
     except BaseException:
-        run.fail()
+        # where even this cannot be written, the next run finds the run unfinished and clears it
+        with contextlib.suppress(duckdb.Error):
+            run.fail()
         raise
 
 

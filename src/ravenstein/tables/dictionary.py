@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ravenstein.core.errors import StoreError, nearest
-from ravenstein.core.schema import Table
 from ravenstein.tables import geography, population
 
-TABLES: dict[str, Table] = {
-    table.name: table for table in (geography.AREAS, *population.TABLES)
-}
+if TYPE_CHECKING:
+    from ravenstein.core.schema import Table
+
+TABLES: dict[str, Table] = {table.name: table for table in (geography.AREAS, *population.TABLES)}
 
 
 def declared(name: str) -> Table:

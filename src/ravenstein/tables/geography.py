@@ -40,7 +40,9 @@ LEVELS = CodeList(
 AREA_PATTERN = r"[A-Z][0-9]{8}|95[A-Z]"
 EDITION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
-LOCAL_AUTHORITY_PATTERN = r"E0[6-9][0-9]{6}|W06[0-9]{6}|S12[0-9]{6}|N09[0-9]{6}|95[A-Z]|[XY]06[0-9]{6}"
+LOCAL_AUTHORITY_PATTERN = (
+    r"E0[6-9][0-9]{6}|W06[0-9]{6}|S12[0-9]{6}|N09[0-9]{6}|95[A-Z]|[XY]06[0-9]{6}"
+)
 """Codes of lower-tier local authorities: unitary authorities, districts, metropolitan districts,
 London boroughs, Welsh and Scottish council areas, Northern Irish districts (95A to 95Z before
 2015) and the twin's areas."""

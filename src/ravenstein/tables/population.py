@@ -88,8 +88,12 @@ POPULATION_EDITIONS = Table(
     columns=(
         edition_column(),
         Column(
-            "geography", ColumnType.INTEGER, "Year of the boundaries", unit="calendar year",
-            minimum=1800, maximum=2200,
+            "geography",
+            ColumnType.INTEGER,
+            "Year of the boundaries",
+            unit="calendar year",
+            minimum=1800,
+            maximum=2200,
         ),
         Column("first", ColumnType.INTEGER, "First mid-year", unit="calendar year"),
         Column("last", ColumnType.INTEGER, "Last mid-year", unit="calendar year"),

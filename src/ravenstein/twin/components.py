@@ -116,7 +116,10 @@ def _flows(
 
 def _published(
     flows: _Year, stock: np.ndarray[tuple[int], np.dtype[np.int64]], year: int
-) -> tuple[dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+) -> tuple[
+    dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]],
+    np.ndarray[tuple[int], np.dtype[np.int64]],
+]:
     rounded = np.array([area[2] == _ROUNDED_NATION for area in _AREAS])
     rounded_flows = rounded & (year >= _ROUNDED_FROM)
     inflow, outflow = flows.moves.sum(axis=0), flows.moves.sum(axis=1)

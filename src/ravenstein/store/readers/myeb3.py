@@ -88,6 +88,17 @@ class Myeb3:
 
 
 @dataclass(frozen=True)
+class _Content:
+    """The rows: codes, names and nations of the areas, and the numbers (areas × columns)."""
+
+    codes: list[str]
+    names: list[str]
+    nations: list[str]
+    values: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+    absent: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
 class _Header:
     """Where everything stands in the file's rows."""
 
@@ -136,7 +147,7 @@ def read_myeb3(
     reader = csv.reader(text)
     try:
         header = _header(reader, shown, tuple(name.strip().lower() for name in ignore_columns))
-        codes, names, nations, values = _rows(reader, header, shown)
+        content = _rows(reader, header, shown)
     except csv.Error as error:
         raise SourceError(
             "The file is not a CSV table.",
@@ -167,11 +178,11 @@ def read_myeb3(
         edition=label,
         geography=boundaries,
         code_column=header.names[header.code],
-        areas=pa.table({"area": codes, "name": names, "nation": nations}),
+        areas=pa.table({"area": content.codes, "name": content.names, "nation": content.nations}),
         years=header.years,
-        estimates=_estimates(label, codes, header, values),
-        components=_components(label, codes, header, values),
-        missing=int(values.mask.sum()),
+        estimates=_estimates(label, header, content),
+        components=_components(label, header, content),
+        missing=int(content.absent.sum()),
         facts=text.facts(),
     )
 
@@ -250,9 +261,7 @@ def _refuse_unknown(where: str, unknown: list[str], columns: dict[str, dict[int,
         )
     if unknown:
         years = sorted({year for places in columns.values() for year in places})
-        likely = nearest(
-            unknown[0].lower(), [f"{stem}_{year}" for stem in STEMS for year in years]
-        )
+        likely = nearest(unknown[0].lower(), [f"{stem}_{year}" for stem in STEMS for year in years])
         raise SourceError(
             "The file has columns that are not known.",
             expected=f"{likely!r}, perhaps" if likely else "<component>_<year>",
@@ -304,9 +313,7 @@ def _refuse(where: str, problem: str, expected: str, found: str) -> NoReturn:
     )
 
 
-def _rows(
-    reader: Iterable[list[str]], header: _Header, shown: str
-) -> tuple[list[str], list[str], list[str], np.ma.MaskedArray[tuple[int, int], np.dtype[np.int64]]]:
+def _rows(reader: Iterable[list[str]], header: _Header, shown: str) -> _Content:
     codes: dict[str, int] = {}
     names, nations, rows, masks = [], [], [], []
     width = len(header.names)
@@ -336,10 +343,10 @@ def _rows(
         rows.append([0 if number is None else number for number in numbers])
     if not rows:
         _refuse(shown, "The file has a header and no rows.", "a row a local authority", "none")
-    by_place = np.zeros((len(rows), width), dtype=np.int64)
-    mask = np.zeros((len(rows), width), dtype=bool)
-    by_place[:, places], mask[:, places] = rows, masks
-    return list(codes), names, nations, np.ma.MaskedArray(by_place, mask)
+    values = np.zeros((len(rows), width), dtype=np.int64)
+    absent = np.zeros((len(rows), width), dtype=np.bool_)
+    values[:, places], absent[:, places] = rows, masks
+    return _Content(list(codes), names, nations, values, absent)
 
 
 def _area_code(code: str, where: str, header: _Header) -> str:
@@ -395,41 +402,41 @@ def _number(text: str, is_count: bool, where: str, column: str) -> int | None:
     return number
 
 
-_Values = np.ma.MaskedArray[tuple[int, int], np.dtype[np.int64]]
+def _estimates(edition: str, header: _Header, content: _Content) -> pa.Table:
+    places = {"population": [header.columns["population"][year] for year in header.years]}
+    return _long(edition, header.years, places, content, "population").drop("component")
 
 
-def _estimates(edition: str, codes: list[str], header: _Header, values: _Values) -> pa.Table:
-    cells = values[:, [header.columns["population"][year] for year in header.years]]
-    return _long(edition, codes, header.years, {"population": cells}, "population").drop(
-        "component"
-    )
-
-
-def _components(edition: str, codes: list[str], header: _Header, values: _Values) -> pa.Table:
+def _components(edition: str, header: _Header, content: _Content) -> pa.Table:
     years = header.years[1:]
-    cells = {
-        stem: values[:, [header.columns[stem][year] for year in years]]
+    places = {
+        stem: [header.columns[stem][year] for year in years]
         for stem in dict.fromkeys(STEMS.values())
         if stem in header.columns and stem != "population"
     }
-    return _long(edition, codes, years, cells, "persons")
+    return _long(edition, years, places, content, "persons")
 
 
 def _long(
-    edition: str, codes: list[str], years: tuple[int, ...], cells: dict[str, _Values], value: str
+    edition: str,
+    years: tuple[int, ...],
+    places: dict[str, list[int]],
+    content: _Content,
+    value: str,
 ) -> pa.Table:
-    """Lay arrays (areas × years), one a component, end to end as rows."""
-    size = len(codes) * len(years)
-    numbers = np.ma.concatenate([array.ravel() for array in cells.values()])
-    absent = np.ma.getmaskarray(numbers)
-    area = np.repeat(np.array(codes, dtype=object), len(years))
+    """Lay the columns of each component (areas × years) end to end as rows."""
+    size = len(content.codes) * len(years)
+    numbers = np.concatenate([content.values[:, at].ravel() for at in places.values()])
+    absent = np.concatenate([content.absent[:, at].ravel() for at in places.values()])
+    area = np.repeat(np.array(content.codes, dtype=object), len(years))
+    year = np.tile(np.array(years, dtype=np.int64), len(content.codes))
     return pa.table(
         {
-            "edition": pa.array([edition] * (size * len(cells))),
-            "area": pa.array(np.tile(area, len(cells))),
-            "year": pa.array(np.tile(np.array(years, dtype=np.int64), len(codes) * len(cells))),
-            "component": pa.array(np.repeat(np.array(list(cells), dtype=object), size)),
-            value: pa.array(numbers.data, mask=absent),
+            "edition": pa.array([edition] * (size * len(places))),
+            "area": pa.array(np.tile(area, len(places))),
+            "year": pa.array(np.tile(year, len(places))),
+            "component": pa.array(np.repeat(np.array(list(places), dtype=object), size)),
+            value: pa.array(numbers, mask=absent),
             "status": pa.array(np.where(absent, "O", "A").astype(object)),
         }
     )
