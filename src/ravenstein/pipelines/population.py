@@ -108,8 +108,15 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
         try:
             file = read_source(study, source)
             with memory_store() as store:
-                frames = (file.estimates, file.components, with_nations(file.edition, file.areas))
-                account = balance(*map(store.from_rows, frames), parameters()["rounding"])
+                estimates, components, areas = (
+                    store.from_rows(rows)
+                    for rows in (
+                        file.estimates,
+                        file.components,
+                        with_nations(file.edition, file.areas),
+                    )
+                )
+                account = balance(estimates, components, areas, parameters()["rounding"])
                 balance_counts(study, store.collect(account))
             good.append(file)
         except RavensteinError as error:
