@@ -68,7 +68,7 @@ def inputs(file: Myeb3) -> tuple[pa.Table, pa.Table, pa.Table]:
     return file.estimates, file.components, with_nations(file.edition, file.areas)
 
 
-def rounding():  # noqa: ANN201
+def rounding():
     """Return the account's own parameter."""
     path = Path(__file__).parent.parent / "src/ravenstein/population/account.toml"
     return load_parameters(path)["rounding"]

@@ -151,7 +151,8 @@ def _check_whole(study: Study) -> None:
 
 
 def _study_error(text: str, error: ValidationError) -> StudyError:
-    first = error.errors()[0]
+    # a misspelt key is missing under its right name too: the misspelling says more
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     path = [str(part) for part in first["loc"]]
     key, section = path[-1], [part for part in path[:-1] if not part.isdigit()]
     in_section = f"[{'.'.join(section)}] " if section else ""

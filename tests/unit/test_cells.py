@@ -12,7 +12,10 @@ ROWS = pa.table({"area": ["B", "A", "A", "B"], "year": [1, 1, 2, 2], "persons": 
 def test_rows_become_an_array_by_label_not_by_place():
     array = to_array(ROWS, "persons", {"area": ["A", "B"], "year": [1, 2]})
     assert array.values.tolist() == [[1, 2], [3, 4]]
-    assert to_array(ROWS, "persons", {"area": None, "year": None}).values.tolist() == [[3, 4], [1, 2]]
+    assert to_array(ROWS, "persons", {"area": None, "year": None}).values.tolist() == [
+        [3, 4],
+        [1, 2],
+    ]
 
 
 def test_an_array_becomes_rows_and_comes_back():

@@ -31,7 +31,12 @@ def lazy(engine: str, **changes):
     if engine == "polars":
         return nw.from_native(pl.LazyFrame(data, schema_overrides={"rate": pl.Float64}))
     schema = pa.schema(
-        [("area", pa.string()), ("sex", pa.string()), ("persons", pa.int64()), ("rate", pa.float64())]
+        [
+            ("area", pa.string()),
+            ("sex", pa.string()),
+            ("persons", pa.int64()),
+            ("rate", pa.float64()),
+        ]
     )
     return pa.table(data, schema=schema)
 

@@ -80,7 +80,9 @@ def test_a_failed_run_leaves_the_version_before(tmp_path):
         write(tmp_path, editions(2002), fail=True)
     assert first_year(tmp_path) == [2001]
     with open_store(tmp_path) as store:
-        runs = store.connection.execute("select status from provenance.runs order by run").fetchall()
+        runs = store.connection.execute(
+            "select status from provenance.runs order by run"
+        ).fetchall()
         assert runs == [("complete",), ("failed",)]
         count = "select count(*) from duckdb_tables() where schema_name = 'data'"
         assert store.connection.execute(count).fetchall() == [(1,)]
@@ -110,7 +112,9 @@ def test_a_killed_run_leaves_the_version_before(tmp_path, request):
     write(tmp_path, editions(2003))
     assert first_year(tmp_path) == [2003]
     with open_store(tmp_path) as store:
-        runs = store.connection.execute("select status from provenance.runs order by run").fetchall()
+        runs = store.connection.execute(
+            "select status from provenance.runs order by run"
+        ).fetchall()
         assert runs == [("complete",), ("killed",), ("complete",)]
         assert [v.vintage for v in store.vintages("population_editions")] == [1, 2]
 

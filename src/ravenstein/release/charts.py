@@ -111,9 +111,14 @@ def _components_spec() -> dict[str, Any]:
 
 
 def _styled(chart: Any, datasets: tuple[str, ...]) -> dict[str, Any]:
-    spec = chart.configure(font=FONT, background="transparent").configure_axis(
-        labelFontSize=SIZE, labelColor=GREY, gridColor=GRID, labelFlush=False
-    ).configure_view(stroke=None).configure_header(labelColor=GREY)  # fmt: skip
+    # the page names each chart and holds its figures as a table, so marks need no names of their own
+    spec = (
+        chart.configure(font=FONT, background="transparent", aria=False)
+        .configure_mark(aria=False)
+        .configure_axis(labelFontSize=SIZE, labelColor=GREY, gridColor=GRID, labelFlush=False)
+        .configure_view(stroke=None)
+        .configure_header(labelColor=GREY)
+    )
     full: dict[str, Any] = spec.to_dict()
     full["datasets"] = {name: [] for name in datasets}
     return full

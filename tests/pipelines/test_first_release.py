@@ -1,0 +1,308 @@
+"""The first path, end to end: the bundled study, the real one, and the commands around them."""
+
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from ravenstein import cli
+from ravenstein.core.errors import RavensteinError
+from ravenstein.pipelines.new_study import new_study
+
+
+def command(*words, code=0):
+    """Run the command as a user does, and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ravenstein", *map(str, words)],
+        check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def in_process(*words):
+    result = CliRunner().invoke(cli.app, list(map(str, words)))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studies") / "twin"
+    new_study(folder)
+    summary = json.loads(command("run", folder, "--json"))
+    return folder, summary
+
+
+def test_the_bundled_study_ends_with_a_release(released):
+    folder, summary = released
+    assert summary["status"] == "complete"
+    assert summary["release"] == str(folder / "release/index.html")
+    assert summary["tables"]["population_account"] == {"vintage": 1, "rows": 23 * 11}
+    assert summary["warnings"] == []
+    assert [step["title"] for step in summary["steps"]][-1] == "Write pages and tables"
+    pages = sorted(path.name for path in (folder / "release/areas").iterdir())
+    assert len(pages) == 23
+    page = (folder / "release/areas/X06000005.html").read_text()
+    assert "Eastholm" in page
+    assert "Simulated data" in page
+    assert "http:" not in re.sub(r"http://www\.w3\.org/(2000/svg|1999/xlink)", "", page)
+
+
+def test_downloads_hold_what_the_pages_show(released):
+    folder, _ = released
+    with (folder / "release/downloads/population_account.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    parquet = pq.read_table(folder / "release/downloads/population_account.parquet")
+    assert len(rows) == parquet.num_rows == 23 * 11
+    (row,) = [r for r in rows if r["area"] == "X06000005" and r["year"] == "2012"]
+    assert f"{int(row['closing']):,}" in (folder / "release/areas/X06000005.html").read_text()
+    changes = ("births", "internal_net", "international_net", "other_change", "residual")
+    total = int(row["opening"]) - int(row["deaths"]) + sum(int(row[name]) for name in changes)
+    assert total == int(row["closing"])
+    assert b"Simulated" in parquet.schema.metadata[b"notes"]
+    about = json.loads(
+        (folder / "release/downloads/population_account.csv-metadata.json").read_text()
+    )
+    assert about["tableSchema"]["primaryKey"] == ["edition", "area", "year"]
+    assert [c["name"] for c in about["tableSchema"]["columns"]] == list(rows[0])
+
+
+def test_states_and_nations_are_the_sums_of_their_areas(released):
+    folder, _ = released
+    rows = pq.read_table(folder / "release/downloads/population_account.parquet").to_pylist()
+    for year in range(2002, 2013):
+        for name in ("opening", "births", "deaths", "internal_net", "residual", "closing"):
+            of = {r["area"]: r[name] for r in rows if r["year"] == year}
+            for nation in "XY":
+                local = sum(v for a, v in of.items() if re.fullmatch(f"{nation}06.*", a))
+                assert of[f"{nation}92000001"] == local
+            assert of["Z02000001"] == of["X92000001"] + of["Y92000001"]
+
+
+def test_the_same_study_gives_the_same_bytes_and_a_new_vintage(released, tmp_path):
+    folder, _ = released
+    before = tree(folder / "release")
+    assert in_process("run", folder, "--quiet").stdout == ""
+    assert tree(folder / "release") == before
+    other = tmp_path / "again"
+    new_study(other)
+    in_process("run", other, "--quiet")
+    assert tree(other / "release") == before
+    listed = json.loads(
+        in_process("vintages", "population_account", "--dir", folder, "--json").stdout
+    )
+    assert [v["vintage"] for v in listed][:2] == [1, 2]
+    assert len({v["content_hash"] for v in listed}) == 1
+
+
+def test_explain_traces_a_cell_to_the_line_of_the_file(released):
+    folder, _ = released
+    where = "area=Y06000003 and year=2012"
+    found = json.loads(
+        in_process(
+            "explain", "population_account", "--where", where, "--dir", folder, "--json"
+        ).stdout
+    )
+    assert found["rows"] == 1
+    assert found["vintage"]["method"] == "ravenstein.population.account.balance"
+    assert "rounding" in json.loads(found["vintage"]["parameters"])
+    inputs = {t["vintage"]["table_name"]: t for t in found["tables"]}
+    assert inputs["population_estimates"]["rows"] == 2, "this mid-year and the one before"
+    assert inputs["population_components"]["rows"] == 10
+    (file,) = inputs["population_components"]["files"]
+    source = (folder / file["name"]).read_bytes()
+    assert file["sha256"] == hashlib.sha256(source).hexdigest()
+    assert file["state"] == "unchanged"
+    (line,) = file["lines"]
+    assert source.decode().splitlines()[line - 1].startswith('"Y06000003","Quillmouth"')
+
+
+def test_explain_of_a_nation_counts_the_rows_of_its_areas(released):
+    folder, _ = released
+    words = ["explain", "population_account", "--where", "area=Y92000001 and year=2012", "--dir"]
+    text = in_process(*words, folder).stdout
+    assert "60 of 2,200 rows" in text, "six areas, ten components"
+    assert "source: ONS, Mid-year population estimates" in text
+    whole = in_process("explain", "population_account", "--dir", folder).stdout
+    assert "253 of 253 rows" in whole
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["explain", "population_acount"], "'population_account'"),
+        (["explain", "population_account", "--where", "region=E"], "edition, area, year"),
+        (["explain", "population_account", "--where", "year=later"], "whole number"),
+        (["explain", "population_account", "--where", "year>2002"], "COLUMN=VALUE"),
+        (["explain", "population_account", "--where", "area=E06000001"], "no such cell"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(released, words, message):
+    with pytest.raises(RavensteinError) as caught:
+        in_process(*words, "--dir", released[0])
+    assert message in str(caught.value)
+
+
+def test_a_changed_source_is_seen(tmp_path):
+    new_study(tmp_path / "s")
+    in_process("run", tmp_path / "s", "--quiet")
+    source = tmp_path / "s/sources/twin_summary_components_of_change.csv"
+    source.write_text(source.read_text() + "\n")
+    text = in_process("explain", "population_estimates", "--dir", tmp_path / "s").stdout
+    assert "changed since it was read" in text
+
+
+def test_export_writes_any_vintage(released, tmp_path):
+    folder, _ = released
+    in_process("export", "areas", tmp_path / "areas.csv", "--vintage", "1", "--dir", folder)
+    in_process("export", "areas", tmp_path / "areas.parquet", "--dir", folder)
+    text = (tmp_path / "areas.csv").read_text().splitlines()
+    assert text[0] == "edition,area,name,level,nation,state"
+    assert len(text) == 24
+    assert pq.read_table(tmp_path / "areas.parquet").num_rows == 23
+
+
+def unbalanced(folder):
+    new_study(folder)
+    source = folder / "sources/twin_summary_components_of_change.csv"
+    rows = list(csv.reader(source.read_text().splitlines()))
+    rows[3][rows[0].index("births_2005")] = "1"
+    with source.open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    return folder
+
+
+def test_an_account_that_does_not_balance_stops_the_run_and_changes_nothing(tmp_path):
+    folder = unbalanced(tmp_path / "s")
+    error = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "ravenstein", "run", str(folder), "--json"],
+            check=False, capture_output=True, text=True, timeout=120,
+        ).stdout
+    )["error"]  # fmt: skip
+    assert error["kind"] == "account"
+    assert "X06000003 2005" in error["found"]
+    assert not (folder / "release").exists()
+    assert "account" in command("check", folder, code=9)
+    assert "no table" in command("explain", "areas", "--dir", folder, code=8).lower()
+
+
+def test_a_study_may_publish_the_residual_and_says_so(tmp_path):
+    folder = unbalanced(tmp_path / "s")
+    study = folder / "study.toml"
+    study.write_text(study.read_text() + "\n[population]\nallow_unbalanced = true\n")
+    summary = json.loads(command("run", folder, "--json"))
+    assert "3 accounts do not balance" in summary["warnings"][0], "area, nation and state"
+    assert "do not balance" in (folder / "release/quality.html").read_text()
+    page = (folder / "release/areas/X06000003.html").read_text()
+    assert "it does not balance" in page
+
+
+def test_areas_without_figures_are_reported_as_such(tmp_path):
+    folder = tmp_path / "s"
+    new_study(folder)
+    source = folder / "sources/twin_summary_components_of_change.csv"
+    lines = source.read_text().splitlines()
+    cells = lines[1].split(",")
+    lines[1] = ",".join(cells[:3] + [":"] * (len(cells) - 3))
+    source.write_text("\n".join(lines) + "\n")
+    summary = json.loads(command("run", folder, "--json"))
+    # 11 years of the area, of its nation and of the state that holds it
+    assert summary["warnings"] == ["33 areas and years have no complete figures."]
+    page = (folder / "release/areas/X06000001.html").read_text()
+    assert "The source gives no population for mid-2012." in page
+    assert "not available" in page
+
+
+def test_text_from_a_file_is_escaped_on_every_page(tmp_path):
+    folder = tmp_path / "s"
+    new_study(folder)
+    source = folder / "sources/twin_summary_components_of_change.csv"
+    hostile = '"<script>alert(1)</script> & ""co"" ' + "x" * 200 + '"'
+    source.write_text(source.read_text().replace("Aldermoor", hostile))
+    study = folder / "study.toml"
+    study.write_text(study.read_text().replace("Population of", "<b>Population</b> of"))
+    in_process("run", folder, "--quiet")
+    for page in (folder / "release").rglob("*.html"):
+        text = page.read_text()
+        assert "<script>alert" not in text
+        assert "<b>Population</b>" not in text
+    assert "&lt;script&gt;" in (folder / "release/areas/X06000001.html").read_text()
+
+
+def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
+    assert "init DIR" in command("run", tmp_path / "none", code=3)
+    assert "'population'" in command("run", released[0], "--only", "populaton", code=3)
+    assert "already" in command("init", released[0], code=3)
+    assert "MYEB3" in command("init", tmp_path / "new", "--data", tmp_path, code=4)
+    assert "No such option" in command("run", released[0], "--loud", code=2)
+    assert not (tmp_path / "new").exists()
+    folder = tmp_path / "s"
+    new_study(folder)
+    (folder / "sources/twin_summary_components_of_change.csv").unlink()
+    assert "not there" in command("run", folder, code=4)
+    assert "not there" in command("check", folder, code=4)
+    assert "release to show" in command("serve", folder, code=3)
+
+
+def test_a_fewer_areas_than_the_study_expects_are_refused(tmp_path):
+    folder = tmp_path / "s"
+    new_study(folder)
+    source = folder / "sources/twin_summary_components_of_change.csv"
+    source.write_text("".join(source.read_text().splitlines(keepends=True)[:-3]))
+    text = command("run", folder, code=4)
+    assert "20 areas" in text
+    assert "17" in text
+
+
+def test_the_release_alone_is_made_from_the_store(released):
+    folder, _ = released
+    before = tree(folder / "release")
+    summary = json.loads(in_process("run", folder, "--only", "release", "--json").stdout)
+    assert [step["title"] for step in summary["steps"]] == [
+        "Gather the release", "Write pages and tables",
+    ]  # fmt: skip
+    assert tree(folder / "release") == before
+
+
+def test_the_real_study_from_official_files(shared, tmp_path):
+    """All areas of all editions; the release is left to the slow run: 400 pages take half a minute."""
+    folder = tmp_path / "uk"
+    command("init", folder, "--data", shared / "data")
+    assert "406 areas" in command("check", folder)
+    summary = json.loads(command("run", folder, "--only", "population", "--json"))
+    assert summary["warnings"] == []
+    assert summary["steps"][1]["note"] == "18,651 balanced, 61 rounding"
+    where = "area=E06000001 and year=2012 and edition=2001-2020_geog2021"
+    text = command("explain", "population_account", "--where", where, "--dir", folder)
+    assert "line 2" in text
+    assert "residual=0" in text
+
+
+@pytest.mark.slow
+def test_the_real_release_has_a_page_for_every_area(shared, tmp_path):
+    folder = tmp_path / "uk"
+    command("init", folder, "--data", shared / "data")
+    command("run", folder, "--quiet")
+    assert len(list((folder / "release/areas").iterdir())) == 374 + 4 + 1
+    text = (folder / "release/areas/S12000005.html").read_text()
+    assert "because the source rounds its figures" in text or "balances exactly" in text
+    assert Path(folder / "release/downloads/areas/E06000001.csv").is_file()
