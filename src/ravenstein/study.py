@@ -22,54 +22,67 @@ class _Section(BaseModel):
 
 
 class About(_Section):
-    """The section [study]: what it is and who makes it."""
+    """What the study is and who makes it."""
 
-    title: _Text
-    producer: _Text
-    contact: str = ""
-    simulated: StrictBool = False
-    seed: Annotated[StrictInt, Field(ge=0)] = 1885
-    draws: Annotated[StrictInt, Field(ge=2, le=100_000)] = 500
-    engine: Literal["duckdb"] = "duckdb"
-    data_folders: tuple[Path, ...] = ()
+    title: _Text = Field(description="Title of the release")
+    producer: _Text = Field(description="Who publishes the figures")
+    contact: str = Field("", description="Whom readers can ask")
+    simulated: StrictBool = Field(
+        False, description="Whether the data are simulated; said on every page"
+    )
+    seed: StrictInt = Field(1885, ge=0, description="Seed of every random step")
+    draws: StrictInt = Field(500, ge=2, le=100_000, description="Number of draws of every estimate")
+    engine: Literal["duckdb"] = Field("duckdb", description="Engine of the rows: duckdb")
+    data_folders: tuple[Path, ...] = Field(
+        (), description="Folders outside the study that sources may lie in, relative to it"
+    )
 
 
 class Period(_Section):
-    """The section [period]: the mid-years published, first and last."""
+    """The mid-years that are published."""
 
-    first: _Year
-    last: _Year
+    first: _Year = Field(description="First mid-year, the opening stock")
+    last: _Year = Field(description="Last mid-year")
 
 
 class Geography(_Section):
-    """The section [geography]: the boundaries published, by their year."""
+    """The boundaries that are published."""
 
-    edition: _Year
+    edition: _Year = Field(description="Year of the boundaries")
 
 
 class Population(_Section):
-    """The section [population]."""
+    """The population account."""
 
-    allow_unbalanced: StrictBool = False
+    allow_unbalanced: StrictBool = Field(
+        False,
+        description="Publish accounts that do not balance, with a warning, instead of stopping",
+    )
 
 
 class Release(_Section):
-    """The section [release]: what its pages say of themselves."""
+    """What the release's pages say of themselves."""
 
-    date: dt.date | None = None
-    next_date: dt.date | None = None
-    designation: str = ""
+    date: dt.date | None = Field(None, description="Day of publication, YYYY-MM-DD without quotes")
+    next_date: dt.date | None = Field(None, description="Day of the next release")
+    designation: str = Field("", description="Designation, such as 'Official statistics'")
 
 
 class Source(_Section):
-    """One of [[sources]]: an official file, the family it belongs to, and what it should hold."""
+    """An official file, the family it belongs to, and what it should hold. One entry a file."""
 
-    kind: Literal["myeb3"]
-    file: _Text
-    edition: str | None = None
-    geography: _Year | None = None
-    areas: Annotated[StrictInt, Field(gt=0)] | None = None
-    ignore_columns: tuple[str, ...] = ()
+    kind: Literal["myeb3"] = Field(
+        description="File family: myeb3 (summary components of change, local authorities)"
+    )
+    file: _Text = Field(description="Path of the file, relative to the study")
+    edition: str | None = Field(None, description="Name of the edition, if not to be read off")
+    geography: _Year | None = Field(
+        None, description="Year of the boundaries, for a header that does not say"
+    )
+    areas: Annotated[StrictInt, Field(gt=0)] | None = Field(
+        None, description="Number of areas the file must have"
+    )
+    ignore_columns: tuple[str, ...] = Field((), description="Unknown columns to leave out")
 
 
 class Study(_Section):

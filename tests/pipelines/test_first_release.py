@@ -284,7 +284,7 @@ def test_the_release_alone_is_made_from_the_store(released):
 
 
 def test_the_real_study_from_official_files(shared, tmp_path):
-    """All areas of all editions; the release is left to the slow run: 400 pages take half a minute."""
+    """All areas of all editions; the release is left to the slow run: its 400 pages take long."""
     folder = tmp_path / "uk"
     command("init", folder, "--data", shared / "data")
     assert "406 areas" in command("check", folder)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -233,7 +234,7 @@ def test_a_full_disk_leaves_the_version_before(tmp_path):
         import resource, sys
         from pathlib import Path
         import pyarrow as pa
-        sys.path.insert(0, {os.getcwd()!r})
+        sys.path.insert(0, {str(Path.cwd())!r})
         from ravenstein.core.errors import StoreError
         from tests.unit.test_store import editions, write
         rows = pa.concat_tables([editions(2002)])

@@ -111,7 +111,7 @@ def _components_spec() -> dict[str, Any]:
 
 
 def _styled(chart: Any, datasets: tuple[str, ...]) -> dict[str, Any]:
-    # the page names each chart and holds its figures as a table, so marks need no names of their own
+    # the page names each chart and holds its figures as a table; marks need no names of their own
     spec = (
         chart.configure(font=FONT, background="transparent", aria=False)
         .configure_mark(aria=False)
