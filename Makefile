@@ -27,7 +27,7 @@ lint: $(VENV)/dev.done ## style, types, import contracts
 	@$(BIN)/lint-imports
 
 docs: $(VENV)/docs.done check-docs ## the documentation site, in site/
-	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Documentation: $(CURDIR)/site/index.html"
 
 check-docs: $(VENV)/run.done ## the generated pages are current

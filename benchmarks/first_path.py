@@ -100,30 +100,24 @@ def main() -> None:
         path = real[0] if real else source
         python = sys.executable
         run = (python, "-m", "ravenstein", "run", str(study), "--quiet")
-        rows = [
+        load = (python, "-c", "import ravenstein")
+        ask = (python, "-m", "ravenstein", "--help")
+        rows = (
             ("`make run` from a clean clone, packages cached", "90 s", from_a_clean_clone()),
             ("the run itself (bundled study)", "15 s", median(lambda: command(*run), 3)),
             (f"read and check {path.name}", "2 s", median(lambda: read_and_check(path))),
-            ("`import ravenstein`", "0.3 s", median(lambda: command(python, "-c", "import ravenstein"))),
-            ("`ravenstein --help`", "0.5 s",
-             median(lambda: command(python, "-m", "ravenstein", "--help"))),
-        ]  # fmt: skip
+            ("`import ravenstein`", "0.3 s", median(lambda: command(*load))),
+            ("`ravenstein --help`", "0.5 s", median(lambda: command(*ask))),
+        )
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians\n")
         print("| task | reach | measured |\n| --- | --- | --- |")
         for task, reach, seconds in rows:
             print(f"| {task} | < {reach} | {seconds:.2f} s |")
-        ours, peer = (
-            median(lambda: read_check_balance(path)),
-            median(lambda: pandas_residuals(path)),
-        )
-        print(
-            "\n| read the file and balance every account | seconds | ratio |\n| --- | --- | --- |"
-        )
-        print(
-            f"| Ravenstein: read strictly, check every rule, balance, add nations | {ours:.2f} | 1 |"
-        )
-        print(f"| pandas: read, melt, pivot, subtract; nothing checked | {peer:.2f} | "
-              f"{peer / ours:.1f} |")  # fmt: skip
+        ours = median(lambda: read_check_balance(path))
+        peer = median(lambda: pandas_residuals(path))
+        print("\n| read the file and balance its accounts | seconds | ratio |\n| --- | --- | --- |")
+        print(f"| Ravenstein: strict reading, every rule checked, nations | {ours:.2f} | 1.0 |")
+        print(f"| pandas: read, melt, pivot, subtract | {peer:.2f} | {peer / ours:.1f} |")
 
 
 if __name__ == "__main__":
