@@ -6,9 +6,6 @@ import copy
 from functools import cache
 from typing import Any
 
-import altair as alt
-import vl_convert
-
 DARK_BLUE, GREY, GRID = "#12436D", "#3D3D3D", "#DDE1E4"
 FONT = "Arial, Helvetica, sans-serif"
 WIDTH, SIZE = 460, 14
@@ -55,6 +52,8 @@ def components_chart(values: Values) -> str:
 
 @cache
 def _population_spec() -> dict[str, Any]:
+    import altair as alt
+
     x = alt.X(
         "year:Q",
         title=None,
@@ -79,6 +78,8 @@ def _population_spec() -> dict[str, Any]:
 
 @cache
 def _components_spec() -> dict[str, Any]:
+    import altair as alt
+
     x = alt.X(
         "year:Q",
         title=None,
@@ -125,6 +126,8 @@ def _styled(chart: Any, datasets: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _drawn(spec: dict[str, Any], datasets: dict[str, Values]) -> str:
+    import vl_convert
+
     filled = copy.copy(spec)
     filled["datasets"] = datasets
     svg: str = vl_convert.vegalite_to_svg(filled)

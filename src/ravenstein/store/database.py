@@ -13,9 +13,9 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
-from ravenstein.core.cells import estimate_from_rows
 from ravenstein.core.errors import StoreError
 from ravenstein.store.checks import checked
+from ravenstein.store.files import read_rows
 from ravenstein.store.provenance import DDL, refuse_other_schema
 
 if TYPE_CHECKING:
@@ -83,6 +83,17 @@ class Store:
             self._checked.add(found.storage)
         return frame
 
+    def read_file(self, table: Table, path: Path) -> nw.LazyFrame[Any]:
+        """Return rows of a declared table from a CSV or Parquet file, checked.
+
+        Raises:
+            SourceError: If the file cannot be read as that table.
+            TableError: If its rows break the declaration.
+        """
+        frame = self.from_rows(read_rows(path, path.name, table))
+        checked(table, frame)
+        return frame
+
     def read_estimate(self, table: Table, *, vintage: int | None = None) -> Estimate:
         """Return a stored estimate.
 
@@ -90,6 +101,8 @@ class Store:
             table: Its declaration; the unit is that of its column `point`.
             vintage: Which vintage; the latest where not given.
         """
+        from ravenstein.core.cells import estimate_from_rows
+
         found = self.vintage(table.name, vintage)
         rows = arrow_parquet.read_table(self.folder / found.storage)
         return estimate_from_rows(rows, table.column("point").unit or "")

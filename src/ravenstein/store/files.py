@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -15,10 +16,13 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from ravenstein.core.errors import SourceError, StoreError
+from ravenstein.core.schema import ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from ravenstein.core.schema import Table
 
 LONGEST_LINE = 1 << 20
 _SIGNATURES = (
@@ -28,6 +32,17 @@ _SIGNATURES = (
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF document"),
 )
+
+
+_ARROW_TYPES = {
+    ColumnType.STRING: pa.string(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIME: pa.timestamp("us", "UTC"),
+    ColumnType.DRAWS: pa.list_(pa.float32()),
+}
 
 
 @dataclass(frozen=True)
@@ -233,6 +248,49 @@ def _full_disk_told(path: Path) -> Iterator[None]:
             where=path.name,
             fix="Free space or correct the permissions, then run again.",
         ) from error
+
+
+def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
+    """Read rows of a declared table from a CSV or Parquet file; the store checks their values.
+
+    Args:
+        path: The file; its ending says its format. CSV is UTF-8 with a header, as `write_csv`
+            makes it; an empty cell is missing, an empty text is written "".
+        shown: Its name in messages.
+        table: The declaration, which gives the types.
+
+    Returns:
+        The declared columns, in their order.
+
+    Raises:
+        SourceError: If the file is not there or not of that format, or a value is not of its
+            column's type: line and column are named, never the value.
+    """
+    types = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
+    try:
+        if path.suffix == ".parquet":
+            return arrow_parquet.read_table(path, columns=types.names).cast(types)
+        convert = arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=types.names,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        serial = arrow_csv.ReadOptions(use_threads=False)  # only then are lines named in errors
+        return arrow_csv.read_csv(path, read_options=serial, convert_options=convert)
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
+        line = re.search(r"Row #(\d+)", str(error))
+        column = re.search(r"column #(\d+)", str(error))
+        where = shown + (f", line {line[1]}" if line else "")
+        where += f", column {int(column[1]) + 1}" if column else ""
+        raise SourceError(
+            f"The file does not hold rows of table {table.name!r}.",
+            expected=", ".join(f"{column.name} ({column.type})" for column in table.columns),
+            found="nothing of that name" if not path.is_file() else "another table or type",
+            where=where,
+            fix="Give the file the declared columns and types (docs/reference/data-dictionary.md).",
+        ) from None
 
 
 def write_csv(rows: pa.Table, path: Path) -> None:

@@ -15,9 +15,7 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from ravenstein.core.cells import estimate_to_rows
 from ravenstein.core.errors import EstimateError, StoreError
-from ravenstein.core.estimate import DRAW
 from ravenstein.core.parameters import text_hash
 from ravenstein.store.checks import checked
 from ravenstein.store.database import Vintage, single_value, utc_now
@@ -141,11 +139,14 @@ class Run:
             EstimateError: If it does not have the study's number of draws.
             TableError: If its cells break the declaration.
         """
-        if given.draws.sizes[DRAW] != self.draws:
+        from ravenstein.core.cells import estimate_to_rows
+
+        count = given.draws.sizes["draw"]
+        if count != self.draws:
             raise EstimateError(
                 f"Estimate {table.name!r} does not have the study's number of draws.",
                 expected=f"{self.draws} draws",
-                found=f"{given.draws.sizes[DRAW]}",
+                found=f"{count}",
                 where=f"table {table.name}",
                 fix="Draw as many as `draws` in study.toml says.",
             )
@@ -155,8 +156,8 @@ class Run:
         write_parquet(estimate_to_rows(given), path)
         try:
             with self._transaction():
-                count = checked(table, nw.from_native(self.store.relation(storage)).lazy())
-                stored = (storage, count, file_hash(path))
+                cells = checked(table, nw.from_native(self.store.relation(storage)).lazy())
+                stored = (storage, cells, file_hash(path))
                 return self._record(table, write, stored, _Origin(method, inputs, parameters))
         except BaseException:
             path.unlink()

@@ -1,0 +1,69 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ravenstein.core.errors import SourceError, TableError
+from ravenstein.store.database import memory_store
+from ravenstein.store.files import matching_lines, write_csv, write_parquet
+from ravenstein.tables.geography import AREAS
+from ravenstein.tables.population import POPULATION_CHECKS
+
+ROWS = pa.table(
+    {
+        "edition": ["e", "e"],
+        "area": ["E06000001", "K02000001"],
+        "name": ['Bristol, "City" of', "United Kingdom"],
+        "level": ["local_authority", "state"],
+        "nation": ["E92000001", None],
+        "state": ["K02000001", "K02000001"],
+    }
+)
+
+
+@pytest.mark.parametrize(("write", "ending"), [(write_csv, "csv"), (write_parquet, "parquet")])
+def test_a_declared_table_goes_out_and_comes_in_again(tmp_path, write, ending):
+    path = tmp_path / f"areas.{ending}"
+    write(ROWS, path)
+    with memory_store() as store:
+        assert store.collect(store.read_file(AREAS, path)).equals(ROWS)
+
+
+def test_rows_of_a_file_are_checked(tmp_path):
+    path = tmp_path / "areas.csv"
+    write_csv(ROWS.slice(0, 1), path)
+    path.write_text(path.read_text().replace("E92000001", "E99999999"))
+    with memory_store() as store, pytest.raises(TableError, match="breaks its declaration"):
+        store.read_file(AREAS, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("e,E92000001,account,1,2,0,many", "checks.csv, line 2, column 7"),
+        ("e,E92000001,account,1,2,0", "checks.csv, line 2"),
+    ],
+)
+def test_a_value_of_another_type_is_placed_but_not_shown(tmp_path, text, where):
+    path = tmp_path / "checks.csv"
+    path.write_text(",".join(POPULATION_CHECKS.names) + "\n" + text + "\n")
+    with memory_store() as store, pytest.raises(SourceError) as caught:
+        store.read_file(POPULATION_CHECKS, path)
+    assert caught.value.where == where
+    assert "many" not in str(caught.value)
+
+
+def test_another_table_and_no_table(tmp_path):
+    write_parquet(ROWS, tmp_path / "areas.parquet")
+    with memory_store() as store:
+        with pytest.raises(SourceError, match="does not hold rows"):
+            store.read_file(POPULATION_CHECKS, tmp_path / "areas.parquet")
+        with pytest.raises(SourceError) as caught:
+            store.read_file(POPULATION_CHECKS, tmp_path / "none.csv")
+    assert caught.value.found == "nothing of that name"
+    assert pq.read_table(tmp_path / "areas.parquet").equals(ROWS)
+
+
+def test_lines_of_a_csv_are_found_by_value(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('Title\n\ncode,name\nA,"x\ny"\nB,z\nA,w\n')
+    assert matching_lines(path, "code", {"A"}) == [5, 7], "a row ends on the line named"
