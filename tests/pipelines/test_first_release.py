@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -271,6 +272,20 @@ def test_a_fewer_areas_than_the_study_expects_are_refused(tmp_path):
     text = command("run", folder, code=4)
     assert "20 areas" in text
     assert "17" in text
+
+
+def test_serve_shows_the_release_on_this_machine_only(released):
+    words = [sys.executable, "-u", "-m", "ravenstein", "serve", str(released[0]), "--port", "0"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as it:
+        try:
+            address = it.stdout.readline().split()[0]
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+            with urllib.request.urlopen(address + "areas/X06000005.html", timeout=10) as answer:
+                assert b"Eastholm" in answer.read()
+        finally:
+            it.terminate()
 
 
 def test_the_release_alone_is_made_from_the_store(released):

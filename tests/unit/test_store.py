@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -184,6 +185,27 @@ def test_estimates_are_parquet_rows_with_float32_draws(tmp_path):
     assert back.unit == "persons"
     assert back.point.equals(given.point)
     assert np.array_equal(back.draws.values, worlds.astype(np.float32).astype(float))
+
+
+def test_estimates_of_a_failed_or_killed_run_are_cleared(tmp_path):
+    given = estimate([1.5], [[1.0, 2.0, 3.0]], {"area": ["A"]}, "persons")
+    for fail in (False, True):
+        with (
+            contextlib.suppress(KeyError),
+            open_store(tmp_path, writing=True) as store,
+            start_run(store, study="", engine="duckdb", draws=3, told=lambda step: None) as run,
+            run.step("estimate"),
+        ):
+            run.write_estimate(FLOWS, given, method=estimate)
+            if fail:
+                raise KeyError
+    names = ["flows@1.parquet"]
+    assert [path.name for path in (tmp_path / "estimates").iterdir()] == names
+    (tmp_path / "estimates/flows@7.parquet").write_bytes(b"left by a killed run")
+    (tmp_path / "estimates/.flows@8.parquet.unfinished").write_bytes(b"half")
+    with open_store(tmp_path, writing=True):
+        pass
+    assert [path.name for path in (tmp_path / "estimates").iterdir()] == names
 
 
 def test_an_estimate_must_have_the_studys_draws(tmp_path):

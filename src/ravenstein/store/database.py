@@ -189,7 +189,7 @@ def open_store(folder: Path, *, writing: bool = False) -> Iterator[Store]:
     except (duckdb.Error, OSError) as error:
         raise _unusable(error) from None
     try:
-        _prepare(connection, writing=writing)
+        _prepare(connection, folder, writing=writing)
         yield Store(folder, connection)
     except duckdb.IOException as error:
         raise StoreError(
@@ -211,11 +211,11 @@ def memory_store() -> Iterator[Store]:
         yield Store(Path(), connection)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, *, writing: bool) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, *, writing: bool) -> None:
     with contextlib.suppress(duckdb.CatalogException):
         refuse_other_schema(int(single_value(connection, "SELECT version FROM provenance.store")))
         if writing:
-            _clear_unfinished(connection)
+            _clear_unfinished(connection, folder)
         return
     if not writing:
         refuse_other_schema(0)
@@ -224,7 +224,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, writing: bool) -> None:
     connection.commit()
 
 
-def _clear_unfinished(connection: duckdb.DuckDBPyConnection) -> None:
+def _clear_unfinished(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Forget what runs wrote that never ended: this process holds the file, so they are dead."""
     connection.begin()
     connection.execute("UPDATE provenance.runs SET status = 'killed' WHERE status = 'running'")
@@ -238,6 +238,9 @@ def _clear_unfinished(connection: duckdb.DuckDBPyConnection) -> None:
         if (name,) not in kept:
             connection.execute(f'DROP TABLE data."{name}"')
     connection.commit()
+    for path in (folder / "estimates").glob("*"):
+        if (path.relative_to(folder).as_posix(),) not in kept:
+            path.unlink()
 
 
 def _not_stored(name: str) -> StoreError:

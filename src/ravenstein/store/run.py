@@ -69,12 +69,14 @@ class Run:
         self.written: list[Vintage] = []
         self.warnings: list[str] = []
         self._told = told
+        self._since = time.perf_counter()
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Step]:
         """Time a named step, and tell the listener when it begins and ends."""
         step = Step(title, time.perf_counter())
         self.steps.append(step)
+        self._since = step.started
         self._told(step)
         yield step
         step.seconds, step.done = time.perf_counter() - step.started, True
@@ -168,7 +170,8 @@ class Run:
     ) -> Vintage:
         storage, rows, content = stored
         method = origin.method
-        step = self.steps[-1]
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
         text = origin.parameters.as_text() if origin.parameters else ""
         vintage = Vintage(
             write=write,
@@ -176,13 +179,13 @@ class Run:
             table_name=table.name,
             vintage=1 + max((v.vintage for v in self.store.vintages(table.name)), default=0),
             storage=storage,
-            step=step.title,
+            step=self.steps[-1].title,
             method=f"{method.__module__}.{method.__qualname__}",
             parameters_hash=text_hash(text) if text else "",
             parameters=text,
             rows=rows,
             content_hash=content,
-            seconds=time.perf_counter() - step.started,
+            seconds=seconds,
             written_at=utc_now(),
         )
         values = list(vars(vintage).values())
