@@ -75,7 +75,11 @@ class Source(_Section):
         description="File family: myeb3 (summary components of change, local authorities)"
     )
     file: _Text = Field(description="Path of the file, relative to the study")
-    edition: str | None = Field(None, description="Name of the edition, if not to be read off")
+    edition: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of the edition, if not to be read off the file",
+    )
     geography: _Year | None = Field(
         None, description="Year of the boundaries, for a header that does not say"
     )

@@ -34,12 +34,24 @@ if TYPE_CHECKING:
     from ravenstein.store.run import Run
     from ravenstein.study import Source, Study
 
-_SAME_CELL = "edition in {edition}"
-_LOCAL = "area in {area}"
+_SAME_EDITION = "edition in {edition}"
 # a nation's or a state's row comes from the rows of the local authorities in it
 _WITHIN = (
     "area in (select a.area from areas a where a.level = 'local_authority' and "
     "(a.area in {area} or a.nation in {area} or a.state in {area}))"
+)
+
+_BEHIND_ACCOUNT = (
+    FromTable(
+        "population_estimates",
+        (_SAME_EDITION, _WITHIN, "(year in {year} or year + 1 in {year})"),
+    ),
+    FromTable("population_components", (_SAME_EDITION, _WITHIN, "year in {year}")),
+    FromTable("areas", (_SAME_EDITION, _WITHIN)),
+)
+_BEHIND_CHECKS = tuple(
+    FromTable(name, (_SAME_EDITION,))
+    for name in ("population_account", "population_components", "areas")
 )
 
 
@@ -56,42 +68,27 @@ def population(study: Study, run: Run) -> None:
         _write_sources(study, run, files)
         step.note = "; ".join(described(file) for file in files)
 
+    estimates, components, areas = map(
+        run.read, (POPULATION_ESTIMATES, POPULATION_COMPONENTS, AREAS)
+    )
     with run.step("Balance the population account") as step:
-        account = balance(
-            run.read(POPULATION_ESTIMATES),
-            run.read(POPULATION_COMPONENTS),
-            run.read(AREAS),
-            parameters()["rounding"],
-        )
         run.write(
             POPULATION_ACCOUNT,
-            account,
+            balance(estimates, components, areas, parameters()["rounding"]),
             method=balance,
             parameters=parameters(),
-            inputs=[
-                FromTable("population_estimates", (_SAME_CELL, _WITHIN,
-                          "(year in {year} or year + 1 in {year})")),
-                FromTable("population_components", (_SAME_CELL, _WITHIN, "year in {year}")),
-                FromTable("areas", (_SAME_CELL, _WITHIN)),
-            ],
-        )  # fmt: skip
+            inputs=_BEHIND_ACCOUNT,
+        )
         count, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
         run.warnings += warnings
         step.note = ", ".join(f"{count[name]:,} {name.replace('_', ' ')}" for name in sorted(count))
 
     with run.step("Check the published figures") as step:
-        found = checks(
-            run.read(POPULATION_ACCOUNT), run.read(POPULATION_COMPONENTS), run.read(AREAS)
-        )
         written = run.write(
             POPULATION_CHECKS,
-            found,
+            checks(run.read(POPULATION_ACCOUNT), components, areas),
             method=checks,
-            inputs=[
-                FromTable("population_account", (_SAME_CELL,)),
-                FromTable("population_components", (_SAME_CELL,)),
-                FromTable("areas", (_SAME_CELL,)),
-            ],
+            inputs=_BEHIND_CHECKS,
         )
         step.note = f"{written.rows} checks"
 

@@ -6,6 +6,7 @@ Row methods on Narwhals lazy frames; they build queries and run none.
 from __future__ import annotations
 
 from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,39 +59,31 @@ def balance(estimates: Rows, components: Rows, areas: Rows, rounding: Parameter)
     """
     local = _local(estimates, components, areas, rounding)
     wider = [_summed(local, level) for level in ("nation", "state")]
-    flow = nw.col
-    residual = (
-        flow("closing")
-        - flow("opening")
-        - flow("births")
-        + flow("deaths")
-        - flow("internal_net")
-        - flow("international_net")
-        - flow("other_change")
-    )
-    size = nw.col("residual").abs()
-    status = (
-        nw.when(nw.col("residual").is_null())
-        .then(nw.lit("no_figures"))
-        .otherwise(
-            nw.when(size == 0)
-            .then(nw.lit("balanced"))
-            .otherwise(
-                nw.when(size <= nw.col("tolerance"))
-                .then(nw.lit("rounding"))
-                .otherwise(nw.lit("unbalanced"))
-            )
-        )
-    )
     return (
         nw.concat([local.drop("nation", "state"), *wider])
         .with_columns(
             natural_change=nw.col("births") - nw.col("deaths"),
-            residual=residual.cast(nw.Int64),
+            residual=_residual().cast(nw.Int64),
         )
-        .with_columns(status=status)
+        .with_columns(status=_status())
         .select(*POPULATION_ACCOUNT.names)
     )
+
+
+def _residual() -> nw.Expr:
+    gains = ("opening", "births", "internal_net", "international_net", "other_change")
+    return nw.col("closing") + nw.col("deaths") - reduce(add, [nw.col(name) for name in gains])
+
+
+def _status() -> nw.Expr:
+    size = nw.col("residual").abs()
+    beyond = nw.when(size <= nw.col("tolerance")).then(nw.lit("rounding"))
+    named = (
+        nw.when(size == 0)
+        .then(nw.lit("balanced"))
+        .otherwise(beyond.otherwise(nw.lit("unbalanced")))
+    )
+    return nw.when(size.is_null()).then(nw.lit("no_figures")).otherwise(named)
 
 
 def across(components: Rows) -> Rows:
@@ -104,7 +97,7 @@ def across(components: Rows) -> Rows:
         ],
         nw.when(is_other & value.is_null()).then(1).otherwise(0).sum().alias("other_missing"),
     )
-    other = reduce(lambda a, b: a + b, [nw.col(name).fill_null(0) for name in OTHER])
+    other = reduce(add, [nw.col(name).fill_null(0) for name in OTHER])
     given = nw.col("other_missing") == 0
     return wide.with_columns(other_change=nw.when(given).then(other).cast(nw.Int64))
 

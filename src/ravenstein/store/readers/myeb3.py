@@ -18,7 +18,6 @@ import pyarrow as pa
 from ravenstein.core.errors import SourceError, listed, nearest
 from ravenstein.store.files import FileFacts, TextFile
 from ravenstein.tables.geography import (
-    EDITION_PATTERN,
     LOCAL_AUTHORITY_PATTERN,
     NATION_OF_LETTER,
     NATIONS,
@@ -158,22 +157,8 @@ def read_myeb3(
         ) from None
     boundaries = geography or header.geography
     if boundaries is None:
-        raise SourceError(
-            "The file does not say which boundaries it is on.",
-            expected="a year in the header of the code column, such as ladcode21",
-            found=header.names[header.code],
-            where=f"{shown}, line {header.line}",
-            fix="Add geography = YEAR to the source in study.toml.",
-        )
+        raise _no_boundaries(header, shown)
     label = edition or f"{header.years[0]}-{header.years[-1]}_geog{boundaries}"
-    if not re.fullmatch(EDITION_PATTERN, label):
-        raise SourceError(
-            "The name of an edition has characters that are not allowed.",
-            expected=f"text of the form {EDITION_PATTERN}",
-            found=label,
-            where="study.toml, [[sources]] edition",
-            fix="Use letters, digits, dots, hyphens and underscores.",
-        )
     return Myeb3(
         edition=label,
         geography=boundaries,
@@ -184,6 +169,16 @@ def read_myeb3(
         components=_components(label, header, content),
         missing=int(content.absent.sum()),
         facts=text.facts(),
+    )
+
+
+def _no_boundaries(header: _Header, shown: str) -> SourceError:
+    return SourceError(
+        "The file does not say which boundaries it is on.",
+        expected="a year in the header of the code column, such as ladcode21",
+        found=header.names[header.code],
+        where=f"{shown}, line {header.line}",
+        fix="Add geography = YEAR to the source in study.toml.",
     )
 
 
