@@ -1,0 +1,315 @@
+"""Calibrated weights: post-stratification, raking, linear, logit and raking distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from ravenstein.core.errors import SurveyError, listed
+from ravenstein.survey.kernels import gram, projected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ravenstein.survey.design import Codes, Floats, SurveyDesign
+    from ravenstein.survey.variance import Matrix
+
+_SWEEPS = 10
+_MOST_STEPS = 50
+_MOST_CYCLES = 1000
+
+
+class Calibration(Protocol):
+    """What a calibration does to influences: it leaves the residual."""
+
+    def residuals(self, influences: Matrix) -> Matrix:
+        """Return weighted influences less what the auxiliaries explain [n, q]."""
+        ...
+
+
+@dataclass(frozen=True)
+class PostStrata:
+    """Post-stratification: cell of each row, weights before and after."""
+
+    cell: Codes
+    before: Floats
+    after: Floats
+
+    def residuals(self, influences: Matrix) -> Matrix:
+        """Take off each cell's design-weighted mean."""
+        size = np.bincount(self.cell, weights=self.before)
+        out = np.empty_like(influences)
+        for column, values in enumerate(influences.T):
+            part = np.bincount(self.cell, weights=values * (self.before / self.after))
+            out[:, column] = values - (part / size)[self.cell] * self.after
+        return out
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Raking: the margins' cells and the weights after."""
+
+    cells: tuple[Codes, ...]
+    after: Floats
+
+    def residuals(self, influences: Matrix) -> Matrix:
+        """Take off each margin's means in turn, until all are 0 but for rounding."""
+        out = influences / self.after[:, None]
+        sizes = [np.bincount(cell) for cell in self.cells]
+        for _ in range(_SWEEPS):
+            for cell, size in zip(self.cells, sizes, strict=True):
+                for column in out.T:
+                    column -= (np.bincount(cell, weights=column) / size)[cell]
+        return out * self.after[:, None]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Generalised regression: auxiliaries [n, p] (sparse), weights before and after."""
+
+    auxiliaries: sparse.csr_array
+    before: Floats
+    after: Floats
+
+    def residuals(self, influences: Matrix) -> Matrix:
+        """Take off the design-weighted regression on the auxiliaries."""
+        x = self.auxiliaries
+        z = influences / self.after[:, None]
+        crossed = x.T @ (z * self.before[:, None])
+        slope = _solved(gram(x, self.before), np.asarray(crossed))
+        return (z - x @ slope) * self.after[:, None]
+
+
+def post_stratify(
+    design: SurveyDesign, cells: Any, totals: Mapping[Any, float]
+) -> SurveyDesign:
+    r"""Scale weights to known totals of cells.
+
+    Args:
+        design: The design.
+        cells: Cell of each row [n].
+        totals: Population of each cell.
+
+    Returns:
+        The design with weights $w_k = d_k N_c / \hat N_c$.
+
+    Raises:
+        SurveyError: If a cell has rows but no total, or a total above 0 but no rows.
+
+    Source:
+        Holt, Smith, Journal of the Royal Statistical Society A 142, 1979.
+    """
+    kinds, cell = np.unique(np.asarray(cells), return_inverse=True)
+    target = _targets(kinds, totals, "post-strata")
+    size = np.bincount(cell, weights=design.weights)
+    after = design.weights * (target / size)[cell]
+    return design.with_weights(after, PostStrata(cell, design.weights, after))
+
+
+def rake(
+    design: SurveyDesign,
+    margins: Sequence[tuple[Any, Mapping[Any, float]]],
+    *,
+    tolerance: float = 1e-10,
+) -> SurveyDesign:
+    """Scale weights to the totals of one margin after another until all are met.
+
+    Args:
+        design: The design.
+        margins: Cells of each row [n] and their totals, for each margin.
+        tolerance: Largest relative difference from a total at the end.
+
+    Raises:
+        SurveyError: If the margins' sums differ, a cell has no rows or no total, or they cannot
+            be met together.
+
+    Source:
+        Deming, Stephan, Annals of Mathematical Statistics 11, 1940.
+    """
+    cells, targets = [], []
+    for number, (given, totals) in enumerate(margins, start=1):
+        kinds, cell = np.unique(np.asarray(given), return_inverse=True)
+        cells.append(cell)
+        targets.append(_targets(kinds, totals, f"margin {number}"))
+    sums = [float(target.sum()) for target in targets]
+    if max(sums) - min(sums) > 1e-8 * max(sums):
+        raise SurveyError(
+            "The margins disagree.",
+            expected="the same population in each margin",
+            found=", ".join(f"margin {i}: {s:,.6g}" for i, s in enumerate(sums, start=1)),
+            where="rake",
+            fix="Scale the margins to one population, or leave one out.",
+        )
+    weights = design.weights
+    for _ in range(_MOST_CYCLES):
+        worst = 0.0
+        for cell, target in zip(cells, targets, strict=True):
+            ratio = target / np.bincount(cell, weights=weights)
+            worst = max(worst, float(np.abs(ratio - 1).max()))
+            weights = weights * ratio[cell]
+        if worst < tolerance:
+            return design.with_weights(weights, Margins(tuple(cells), weights))
+    raise SurveyError(
+        "Raking does not converge: the margins cannot be met together.",
+        expected=f"all totals met to {tolerance:g}",
+        found=f"a difference of {worst:.2g} after {_MOST_CYCLES} cycles",
+        where="rake",
+        fix="Look for cells of one margin that are empty in the sample within another.",
+    )
+
+
+def calibrate(
+    design: SurveyDesign,
+    auxiliaries: Any,
+    totals: Any,
+    *,
+    distance: str = "linear",
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    names: Sequence[str] = (),
+) -> SurveyDesign:
+    r"""Change weights as little as possible so that auxiliaries meet their totals.
+
+    Args:
+        design: The design.
+        auxiliaries: Auxiliary variables [n, p], dense or sparse.
+        totals: Their population totals [p].
+        distance: `linear` (GREG), `raking` or `logit`.
+        bounds: Smallest and largest ratio of new to old weight.
+        names: Names of the auxiliaries, for messages.
+
+    Notes:
+        $w_k = d_k F(x_k^\top\lambda)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$ or Deville and
+        Särndal's logit between the bounds; Newton's method, with step halving.
+
+    Raises:
+        SurveyError: If the totals cannot be met: the totals left unmet are named.
+
+    Source:
+        Deville, Särndal, Journal of the American Statistical Association 87, 1992.
+    """
+    x = sparse.csr_array(auxiliaries, dtype=np.float64)
+    target = np.asarray(totals, dtype=np.float64)
+    ratio = _DISTANCES[distance]
+    d = design.weights
+    slope = np.zeros(target.size)
+    g, rise = ratio(np.zeros(d.size), bounds)
+    misfit = target - projected(x, d * g)
+    scale = 1 + np.abs(target)
+    for _ in range(_MOST_STEPS):
+        step = _solved(gram(x, d * rise), misfit)
+        for _ in range(30):
+            g, rise = ratio(x @ (slope + step), bounds)
+            if np.isfinite(g).all() and np.isfinite(rise).all():
+                break
+            step = step / 2
+        slope = slope + step
+        misfit = target - projected(x, d * g)
+        if (np.abs(misfit) < 1e-11 * scale).all():
+            break
+    unmet = np.flatnonzero(np.abs(misfit) > 1e-7 * scale)
+    if unmet.size:
+        labels = [names[i] if names else f"auxiliary {i + 1}" for i in unmet]
+        raise SurveyError(
+            "The totals cannot be met.",
+            expected=f"weights within {bounds} of the design weights that meet {target.size} totals",
+            found=f"unmet: {listed(labels)}",
+            where=f"calibrate, {distance} distance",
+            fix="Widen the bounds, or leave out or merge the auxiliaries named.",
+        )
+    after = d * g
+    return design.with_weights(after, Regression(x, d, after))
+
+
+def trim(
+    design: SurveyDesign, lower: float, upper: float, *, strict: bool = False
+) -> SurveyDesign:
+    """Cut weights off at limits and spread what is cut evenly over the others: the sum stays.
+
+    Args:
+        design: The design.
+        lower: Smallest weight.
+        upper: Largest weight.
+        strict: Whether to repeat until no weight is outside.
+    """
+    weights = design.weights
+    while True:
+        outside = (weights < lower) | (weights > upper)
+        if not outside.any():
+            break
+        if outside.all():
+            raise SurveyError(
+                "No weight lies within the limits.",
+                expected=f"weights between {lower:g} and {upper:g}",
+                found=f"{outside.size} outside",
+                where="trim",
+                fix="Widen the limits.",
+            )
+        cut = np.clip(weights, lower, upper)
+        spread = (weights - cut).sum() / (~outside).sum()
+        weights = np.where(outside, cut, cut + spread)
+        if not strict:
+            break
+    return design.with_weights(weights)
+
+
+def _linear(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+    low, high = bounds
+    g = np.clip(1 + u, low, high)
+    return g, ((1 + u >= low) & (1 + u <= high)).astype(np.float64)
+
+
+def _raking(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+    low, high = bounds
+    with np.errstate(over="ignore"):
+        raw = np.exp(u)
+    g = np.clip(raw, low, high)
+    return g, np.where((raw >= low) & (raw <= high), raw, 0.0)
+
+
+def _logit(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+    low, high = bounds
+    a = (high - low) / ((1 - low) * (high - 1))
+    with np.errstate(over="ignore"):
+        e = np.exp(np.minimum(a * u, 700))
+    bottom = (high - 1) + (1 - low) * e
+    g = (low * (high - 1) + high * (1 - low) * e) / bottom
+    rise = a * (1 - low) * (high - 1) * (high - low) * e / bottom**2
+    return g, rise
+
+
+_DISTANCES: dict[str, Callable[..., tuple[Floats, Floats]]] = {
+    "linear": _linear,
+    "raking": _raking,
+    "logit": _logit,
+}
+
+
+def _solved(matrix: Matrix, right: Any) -> Any:
+    """Solve symmetric equations; redundant auxiliaries share the solution of least norm."""
+    try:
+        factor = np.linalg.cholesky(matrix)
+        if np.diag(factor).min() > 1e-7 * np.diag(factor).max():
+            return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        pass
+    return np.linalg.lstsq(matrix, right, rcond=1e-12)[0]
+
+
+def _targets(kinds: Any, totals: Mapping[Any, float], where: str) -> Floats:
+    """Return the totals of the sample's cells; a cell on one side only raises."""
+    present = {kind.item() if hasattr(kind, "item") else kind for kind in kinds}
+    no_total = sorted(present - set(totals), key=str)
+    no_rows = sorted((k for k in set(totals) - present if totals[k] != 0), key=str)
+    if no_total or no_rows:
+        raise SurveyError(
+            "Cells of sample and population differ.",
+            expected="the same cells",
+            found=f"without total: {listed(no_total) or 'none'}; "
+            f"without sample: {listed(no_rows) or 'none'}",
+            where=where,
+            fix="Merge the cells named with neighbours in both.",
+        )
+    return np.array([totals[kind.item()] for kind in kinds], dtype=np.float64)

@@ -1,0 +1,133 @@
+"""The variance of totals of influences over a sample design (Taylor linearisation)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ravenstein.core.errors import SurveyError
+from ravenstein.survey.design import LonelyPSU
+
+if TYPE_CHECKING:
+    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+_CERTAIN = 1e-7
+
+
+def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
+    r"""Return the covariance of the totals of influences.
+
+    Args:
+        design: The design.
+        influences: Weighted influences $w_k z_k$, after calibration [n, q].
+
+    Returns:
+        Covariance [q, q].
+
+    Notes:
+        $\sum_h (1-f_h)\frac{n_h}{n_h-1}\sum_i (t_{hi}-\bar t_h)(t_{hi}-\bar t_h)^\top$ over the PSUs,
+        plus for each later stage the same within its strata times the sampling fractions of the
+        stages before; a stage without finite population ends the sum.
+
+    Raises:
+        SurveyError: If a stratum has one PSU and the rule is `fail`.
+
+    Source:
+        Särndal, Swensson, Wretman, Model Assisted Survey Sampling, 1992, result 4.3.1.
+    """
+    if design.hartley_rao is not None:
+        return _hartley_rao(design, influences)
+    total = np.zeros((influences.shape[1],) * 2)
+    for number, stage in enumerate(design.stages, start=1):
+        totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
+        total += _stage_covariance(stage, totals, design.lonely, number)
+    return total
+
+
+def cluster_totals(values: Matrix, cluster: Codes, count: int) -> Matrix:
+    """Return the sums of columns over clusters [clusters, q]."""
+    columns = [np.bincount(cluster, weights=column, minlength=count) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
+def _stage_covariance(stage: Stage, totals: Matrix, lonely: LonelyPSU, number: int) -> Matrix:
+    centred, scale = centred_totals(stage, totals, lonely, number)
+    scaled = centred * np.sqrt(scale)[:, None]
+    product: Matrix = scaled.T @ scaled
+    return product
+
+
+def centred_totals(
+    stage: Stage, totals: Matrix, lonely: LonelyPSU, number: int = 1
+) -> tuple[Matrix, Floats]:
+    """Return cluster totals about their stratum's mean, and what each square counts.
+
+    Args:
+        stage: The stage.
+        totals: Totals of the influences [clusters, q].
+        lonely: Rule for strata with one PSU.
+        number: Number of the stage, for messages.
+    """
+    alone = stage.lonely
+    if alone.size and lonely is LonelyPSU.FAIL:
+        raise SurveyError(
+            "A stratum has only one PSU.",
+            expected="at least two sampled PSUs a stratum, or all of them",
+            found=f"{alone.size} strata with one",
+            where=f"stage {number}",
+            fix="Choose a rule: remove, certainty, adjust, average or collapse.",
+        )
+    if alone.size and lonely is LonelyPSU.COLLAPSE:
+        stage = _collapsed(stage)
+        alone = stage.lonely
+    size = stage.sampled.astype(np.float64)
+    sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
+    means = sums / size[:, None]
+    if lonely is LonelyPSU.ADJUST:
+        means[alone] = 0
+    factor = np.where(size > 1, size / np.maximum(size - 1, 1), 1.0) * stage.reached
+    if lonely is LonelyPSU.AVERAGE and alone.size:
+        factor[alone] = 0
+        factor *= stage.sampled.size / (stage.sampled.size - alone.size)
+    left = 1 - stage.fraction
+    left[left < _CERTAIN] = 0
+    return totals - means[stage.stratum], factor[stage.stratum] * left
+
+
+def _collapsed(stage: Stage) -> Stage:
+    """Join each stratum of one PSU with the one after it (the last with the one before)."""
+    target = np.arange(stage.sampled.size)
+    for stratum in stage.lonely:
+        other = stratum + 1 if stratum + 1 < target.size else stratum - 1
+        target[target == target[stratum]] = target[other]
+    kept, joined = np.unique(target, return_inverse=True)
+    sampled = np.bincount(joined[stage.stratum], minlength=kept.size)
+    return replace(
+        stage, stratum=joined[stage.stratum], sampled=sampled, reached=stage.reached[kept]
+    )
+
+
+def _hartley_rao(design: SurveyDesign, influences: Matrix) -> Matrix:
+    r"""Covariance from Hartley and Rao's joint probabilities, without an n × n matrix.
+
+    Notes:
+        $\check\Delta_{ij} = 1 - (n - \pi_i - \pi_j + \sum p^2/n)/(n-1)$, $\check\Delta_{ii} = 1-\pi_i$;
+        the quadratic form splits into sums.
+
+    Source:
+        Hartley, Rao, Annals of Mathematical Statistics 33, 1962, eq. 5.15.
+    """
+    stage = design.stages[0]
+    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
+    chance, n = stage.fraction, float(stage.stratum.size)
+    assert design.hartley_rao is not None
+    level = 1 - (n + design.hartley_rao) / (n - 1)
+    diagonal = level + 2 * chance / (n - 1)
+    sums, weighted = totals.sum(axis=0), (chance[:, None] * totals).sum(axis=0)
+    cross = (np.outer(weighted, sums) + np.outer(sums, weighted)) / (n - 1)
+    own = (totals * (1 - chance - diagonal)[:, None]).T @ totals
+    result: Matrix = level * np.outer(sums, sums) + cross + own
+    return result
