@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ravenstein.core.errors import SurveyError, listed
+from ravenstein.survey.design import codes
 from ravenstein.survey.kernels import gram, projected
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def post_stratify(
     Source:
         Holt, Smith, Journal of the Royal Statistical Society A 142, 1979.
     """
-    kinds, cell = np.unique(np.asarray(cells), return_inverse=True)
+    cell, kinds = codes(cells)
     target = _targets(kinds, totals, "post-strata")
     size = np.bincount(cell, weights=design.weights)
     after = design.weights * (target / size)[cell]
@@ -131,7 +132,7 @@ def rake(
     """
     cells, targets = [], []
     for number, (given, totals) in enumerate(margins, start=1):
-        kinds, cell = np.unique(np.asarray(given), return_inverse=True)
+        cell, kinds = codes(given)
         cells.append(cell)
         targets.append(_targets(kinds, totals, f"margin {number}"))
     sums = [float(target.sum()) for target in targets]

@@ -167,8 +167,8 @@ def _columns(n: int, clusters: Any, strata: Any, fpc: Any) -> list[_Given]:
     return columns
 
 
-def codes(values: Any) -> tuple[Codes, int]:
-    """Return values as codes from 0 in their sorted order, and how many there are.
+def codes(values: Any) -> tuple[Codes, Any]:
+    """Return values as codes from 0, and the distinct values in order.
 
     >>> codes(np.array([7, 3, 7]))[0].tolist()
     [1, 0, 1]
@@ -180,24 +180,26 @@ def codes(values: Any) -> tuple[Codes, int]:
         if span <= 4 * array.size + 1000:  # a table of the range is faster than sorting
             shifted = array.astype(np.int64, copy=False) - low
             present = np.bincount(shifted, minlength=span) > 0
-            return (np.cumsum(present) - 1)[shifted], int(present.sum())
+            kinds = (np.flatnonzero(present) + low).astype(array.dtype)
+            if kinds.size == span:
+                return shifted, kinds
+            return (np.cumsum(present) - 1)[shifted], kinds
     kinds, inverse = np.unique(array, return_inverse=True)
-    return inverse.astype(np.int64, copy=False).ravel(), int(kinds.size)
+    return inverse.astype(np.int64, copy=False).ravel(), kinds
 
 
 def _stage(
     number: int, parent: Codes, given: _Given, reached: Floats, brewer: bool, nest: bool
 ) -> Stage:
     names, groups, population = given
-    n = parent.size
-    group, groups_count = (np.zeros(n, dtype=np.int64), 1) if groups is None else codes(groups)
-    stratum, strata_count = codes(parent * groups_count + group)
-    if names is None:
-        cluster, clusters_count = np.arange(n), n
-    else:
-        name, names_count = codes(names)
-        inside = stratum if nest or number > 1 else np.zeros(n, dtype=np.int64)
-        cluster, clusters_count = codes(inside * names_count + name)
+    stratum = parent
+    if groups is not None:
+        stratum = _crossed(parent, groups)
+    strata_count = int(stratum.max()) + 1
+    cluster, clusters_count = np.arange(parent.size), parent.size
+    if names is not None:
+        cluster = _crossed(stratum, names) if nest or number > 1 else codes(names)[0]
+        clusters_count = int(cluster.max()) + 1
     of_cluster = np.zeros(clusters_count, dtype=np.int64)
     of_cluster[cluster] = stratum
     astray = int((of_cluster[cluster] != stratum).sum())
@@ -214,6 +216,14 @@ def _stage(
     first = np.ones(strata_count)
     first[stratum] = reached
     return Stage(cluster, of_cluster, sampled, fraction, first)
+
+
+def _crossed(outer: Codes, inner: Any) -> Codes:
+    """Return codes of the pairs of an outer code and an inner value."""
+    inside, kinds = codes(inner)
+    if not outer.any():
+        return inside
+    return codes(outer * len(kinds) + inside)[0]
 
 
 def _fraction(

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from ravenstein.core.errors import SurveyError
+from ravenstein.survey.design import codes
 from ravenstein.survey.variance import centred_totals, covariance
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ravenstein.survey.variance import Matrix
 
 _STEP = 1e-30
+_BLOCK = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,6 @@ class Linearised:
         covariance: Their covariance [q, q].
         degrees_of_freedom: PSUs minus strata.
         influences: Weighted influences before calibration [n, q], for functions of estimates.
-        deff: Design effect of each, where asked for.
     """
 
     names: tuple[str, ...]
@@ -41,7 +42,6 @@ class Linearised:
     covariance: Matrix
     degrees_of_freedom: int
     influences: Matrix
-    deff: Floats | None = None
 
     def standard_error(self) -> Floats:
         """Return the standard errors [q]."""
@@ -128,6 +128,218 @@ def ratio(
         )
     point = (w[:, None] * y).sum(axis=0) / bottom
     return linearised(design, ("ratio",), point, (y - point * x) * (w / bottom)[:, None])
+
+
+def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any, Floats, Floats]:
+    """Estimate the total of one variable in every domain, with standard errors.
+
+    Args:
+        design: The design.
+        values: Variable [n].
+        domains: Domain of each row [n]; each row lies in one.
+
+    Returns:
+        The domains [d], totals [d] and standard errors [d]. The full covariance is not formed, so
+        thousands of domains cost one pass over the rows.
+    """
+    domain, kinds = codes(domains)
+    y, _ = _values(design, values, (), None)
+    weighted = y[:, 0] * design.weights
+    point = np.bincount(domain, weights=weighted, minlength=kinds.size)
+    if design.calibrations or design.hartley_rao is not None:
+        return kinds, point, _domain_errors_in_blocks(design, weighted, domain, kinds.size)
+    variance = np.zeros(kinds.size)
+    for number, stage in enumerate(design.stages, start=1):
+        size = stage.stratum.size
+        place = stage.cluster * kinds.size + domain
+        totals = np.bincount(place, weights=weighted, minlength=size * kinds.size)
+        centred, scale = centred_totals(
+            stage, totals.reshape(size, kinds.size), design.lonely, number
+        )
+        variance += scale @ centred**2
+    return kinds, point, np.sqrt(variance)
+
+
+def _domain_errors_in_blocks(
+    design: SurveyDesign, weighted: Floats, domain: Any, count: int
+) -> Floats:
+    """Linearise a few domains at a time, so that memory stays a few columns of n."""
+    errors = np.empty(count)
+    for start in range(0, count, _BLOCK):
+        inside = [weighted * (domain == d) for d in range(start, min(start + _BLOCK, count))]
+        block = linearised(design, (), np.zeros(len(inside)), np.stack(inside, axis=1))
+        errors[start : start + len(inside)] = block.standard_error()
+    return errors
+
+
+def function(
+    given: Linearised, design: SurveyDesign, formula: Callable[[Any], Any], name: str = "function"
+) -> Linearised:
+    r"""Estimate a smooth function of estimates.
+
+    Args:
+        given: Estimates.
+        design: Their design.
+        formula: Function of the estimates [q] to a number or an array; made of NumPy operations
+            that are analytic (no absolute values or comparisons).
+        name: Its name.
+
+    Notes:
+        $\hat\theta = f(\hat T)$ with influence $\sum_j f'_j u_{kj}$; the derivatives are exact to
+        rounding, from complex steps of $10^{-30}$.
+
+    Source:
+        Deville, Survey Methodology 25, 1999; Squire, Trapp, SIAM Review 40, 1998.
+    """
+    point = np.atleast_1d(formula(given.point))
+    slopes = np.empty((given.point.size, point.size))
+    for j in range(given.point.size):
+        stepped = given.point.astype(np.complex128)
+        stepped[j] += 1j * _STEP
+        slopes[j] = np.atleast_1d(formula(stepped)).imag / _STEP
+    names = [name] if point.size == 1 else [f"{name} {i + 1}" for i in range(point.size)]
+    return linearised(design, names, point, given.influences @ slopes)
+
+
+def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Linearised:
+    r"""Estimate the population variance of a variable.
+
+    Notes:
+        $\hat S^2 = \frac{n}{n-1}\,\frac{\sum w_k (y_k-\bar y)^2}{\sum w_k}$.
+    """
+    y, _ = _values(design, values, (), where)
+    inside = _domain(design, where)
+    n = int(inside.sum())
+    centre = mean(design, y, where=where).point
+    return mean(design, (y - centre) ** 2 * n / (n - 1), names=("variance",), where=where)
+
+
+def regression(
+    design: SurveyDesign, response: Any, regressors: Any, *, names: Sequence[str] = ()
+) -> Linearised:
+    r"""Estimate the coefficients of a linear regression in the population.
+
+    Args:
+        design: The design.
+        response: y [n].
+        regressors: X [n, p], with its constant.
+        names: Names of the regressors.
+
+    Notes:
+        $\hat B = (X^\top W X)^{-1} X^\top W y$; influence $w_k (X^\top W X)^{-1} x_k e_k$.
+
+    Source:
+        Binder, International Statistical Review 51, 1983.
+    """
+    x = np.asarray(regressors, dtype=np.float64)
+    y, _ = _values(design, response, (), None)
+    w = design.weights[:, None]
+    inverse = np.linalg.inv(x.T @ (x * w))
+    slope = inverse @ (x.T @ (w * y))
+    labels = tuple(names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
+    return linearised(design, labels, slope[:, 0], w * (y - x @ slope) * (x @ inverse))
+
+
+def quantile(
+    design: SurveyDesign, values: Any, probabilities: Sequence[float], *, rule: str = "math"
+) -> tuple[Floats, Floats, Matrix]:
+    """Estimate quantiles, with Woodruff's intervals.
+
+    Args:
+        design: The design.
+        values: Variable [n].
+        probabilities: Which quantiles.
+        rule: `math`, the inverse of the distribution function; or `hf7`, interpolated.
+
+    Returns:
+        Quantiles [q]; standard errors [q], the interval's length over twice its critical value;
+        and 95 % intervals [q, 2].
+
+    Source:
+        Woodruff, Journal of the American Statistical Association 47, 1952; Hyndman, Fan, The
+        American Statistician 50, 1996.
+    """
+    y, _ = _values(design, values, (), None)
+    order = np.argsort(y[:, 0], kind="stable")
+    ordered, weights = y[order, 0], design.weights[order]
+    find = {"math": _inverse, "hf7": _interpolated}[rule]
+    half = critical(0.95, design.degrees_of_freedom)
+    points, intervals = [], []
+    for probability in probabilities:
+        point = find(ordered, weights, probability)
+        share = mean(design, (y[:, 0] <= point).astype(np.float64))
+        low, high = share.confidence_interval()[0]
+        points.append(point)
+        intervals.append([find(ordered, weights, low), find(ordered, weights, high)])
+    limits = np.array(intervals)
+    return np.array(points), (limits[:, 1] - limits[:, 0]) / (2 * half), limits
+
+
+def _inverse(ordered: Floats, weights: Floats, probability: float) -> float:
+    reached = np.cumsum(weights)
+    reached /= reached[-1]
+    place = int(np.searchsorted(reached, probability * (1 - 1e-14)))
+    return float(ordered[min(place, ordered.size - 1)])
+
+
+def _interpolated(ordered: Floats, weights: Floats, probability: float) -> float:
+    reached = np.cumsum(weights)
+    place = np.concatenate([[0.0], reached[:-1]]) / reached[-2]
+    return float(np.interp(probability, place, ordered))
+
+
+def proportion_interval(
+    design: SurveyDesign, given: Linearised, *, method: str = "logit", level: float = 0.95
+) -> Matrix:
+    """Return intervals of proportions that stay between 0 and 1.
+
+    Args:
+        design: The design.
+        given: Proportions, from `mean` of 0 and 1.
+        method: `logit`, or `korn_graubard` (exact binomial on the effective sample size).
+        level: Confidence level.
+
+    Returns:
+        Lower and upper bounds [q, 2].
+
+    Source:
+        Korn, Graubard, Survey Methodology 24, 1998.
+    """
+    p, error = given.point, given.standard_error()
+    df = design.degrees_of_freedom
+    if method == "logit":
+        centre, reach = np.log(p / (1 - p)), critical(level, df) * error / (p * (1 - p))
+        bounds = np.stack([centre - reach, centre + reach], axis=1)
+        inverse: Matrix = 1 / (1 + np.exp(-bounds))
+        return inverse
+    n = design.weights.size
+    effective = p * (1 - p) / error**2 * (critical(level, n - 1) / critical(level, df)) ** 2
+    effective = np.minimum(effective, n)
+    tail = (1 - level) / 2
+    hits = effective * p
+    lower = stats.beta.ppf(tail, hits, effective - hits + 1)
+    upper = stats.beta.ppf(1 - tail, hits + 1, effective - hits)
+    return np.stack([np.where(p == 0, 0.0, lower), np.where(p == 1, 1.0, upper)], axis=1)
+
+
+def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: str) -> Floats:
+    r"""Return the design effect: the variance over that of simple random sampling.
+
+    Args:
+        design: The design.
+        values: The variables [n] or [n, q].
+        given: Their totals or means.
+        of: `total` or `mean`.
+
+    Notes:
+        $V_{srs}(\bar y) = (1 - n/\hat N)\,\hat S^2/n$, and $\hat N^2$ times that for a total.
+    """
+    y, _ = _values(design, values, (), None)
+    n, size = y.shape[0], design.weights.sum()
+    spread = np.array([variance(design, column).point[0] for column in y.T])
+    simple = spread * (size - n) / (size * n) * (size**2 if of == "total" else 1)
+    result: Floats = np.diag(given.covariance) / simple
+    return result
 
 
 def _values(
