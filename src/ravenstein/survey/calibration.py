@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ravenstein.core.errors import SurveyError, listed
+from ravenstein.survey.conflicts import unmet_totals
 from ravenstein.survey.design import codes
 from ravenstein.survey.kernels import gram, projected
 
@@ -30,6 +31,10 @@ class Calibration(Protocol):
         """Return weighted influences less what the auxiliaries explain [n, q]."""
         ...
 
+    def added(self, influences: Matrix) -> Matrix | float:
+        """Return the covariance that the totals' own error adds [q, q]."""
+        ...
+
 
 @dataclass(frozen=True)
 class PostStrata:
@@ -38,6 +43,10 @@ class PostStrata:
     cell: Codes
     before: Floats
     after: Floats
+
+    def added(self, influences: Matrix) -> Matrix | float:  # noqa: ARG002 - totals are known
+        """Return 0: the totals are known."""
+        return 0.0
 
     def residuals(self, influences: Matrix) -> Matrix:
         """Take off each cell's design-weighted mean."""
@@ -55,6 +64,10 @@ class Margins:
 
     cells: tuple[Codes, ...]
     after: Floats
+
+    def added(self, influences: Matrix) -> Matrix | float:  # noqa: ARG002 - totals are known
+        """Return 0: the totals are known."""
+        return 0.0
 
     def residuals(self, influences: Matrix) -> Matrix:
         """Take off each margin's means in turn, until all are 0 but for rounding."""
@@ -74,14 +87,26 @@ class Regression:
     auxiliaries: sparse.csr_array
     before: Floats
     after: Floats
+    totals_covariance: Matrix | None = None
 
     def residuals(self, influences: Matrix) -> Matrix:
         """Take off the design-weighted regression on the auxiliaries."""
-        x = self.auxiliaries
-        z = influences / self.after[:, None]
-        crossed = x.T @ (z * self.before[:, None])
-        slope = _solved(gram(x, self.before), np.asarray(crossed))
-        return (z - x @ slope) * self.after[:, None]
+        explained = self.auxiliaries @ self._slopes(influences)
+        return influences - explained * self.after[:, None]
+
+    def added(self, influences: Matrix) -> Matrix | float:
+        """Return the covariance that estimated totals add, 0 for known ones [q, q]."""
+        if self.totals_covariance is None:
+            return 0.0
+        slopes = self._slopes(influences)
+        result: Matrix = slopes.T @ self.totals_covariance @ slopes
+        return result
+
+    def _slopes(self, influences: Matrix) -> Matrix:
+        weighted = influences * (self.before / self.after)[:, None]
+        crossed = np.asarray(self.auxiliaries.T @ weighted)
+        slopes: Matrix = _solved(gram(self.auxiliaries, self.before), crossed)
+        return slopes
 
 
 def post_stratify(
@@ -170,6 +195,8 @@ def calibrate(
     distance: str = "linear",
     bounds: tuple[float, float] = (-np.inf, np.inf),
     names: Sequence[str] = (),
+    units: Any = None,
+    totals_covariance: Any = None,
 ) -> SurveyDesign:
     r"""Change weights as little as possible so that auxiliaries meet their totals.
 
@@ -180,6 +207,8 @@ def calibrate(
         distance: `linear` (GREG), `raking` or `logit`.
         bounds: Smallest and largest ratio of new to old weight.
         names: Names of the auxiliaries, for messages.
+        units: Household of each row [n]: all rows of one then keep one ratio of weights.
+        totals_covariance: Covariance of the totals [p, p], where they are estimates.
 
     Notes:
         $w_k = d_k F(x_k^\top\lambda)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$ or Deville and
@@ -192,6 +221,8 @@ def calibrate(
         Deville, Särndal, Journal of the American Statistical Association 87, 1992.
     """
     x = sparse.csr_array(auxiliaries, dtype=np.float64)
+    if units is not None:
+        x = _averaged(x, units)
     target = np.asarray(totals, dtype=np.float64)
     ratio = _DISTANCES[distance]
     d = design.weights
@@ -210,18 +241,38 @@ def calibrate(
         misfit = target - projected(x, d * g)
         if (np.abs(misfit) < 1e-11 * scale).all():
             break
-    unmet = np.flatnonzero(np.abs(misfit) > 1e-7 * scale)
-    if unmet.size:
-        labels = [names[i] if names else f"auxiliary {i + 1}" for i in unmet]
-        raise SurveyError(
-            "The totals cannot be met.",
-            expected=f"weights within {bounds} of the design weights that meet {target.size} totals",
-            found=f"unmet: {listed(labels)}",
-            where=f"calibrate, {distance} distance",
-            fix="Widen the bounds, or leave out or merge the auxiliaries named.",
-        )
+    if (np.abs(misfit) > 1e-7 * scale).any():
+        raise unmet_totals(x, d, target, bounds, names)
     after = d * g
-    return design.with_weights(after, Regression(x, d, after))
+    error = None if totals_covariance is None else np.asarray(totals_covariance, dtype=np.float64)
+    return design.with_weights(after, Regression(x, d, after, error))
+
+
+def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any]:
+    """Give each part of a sample its own copy of the auxiliaries, for `calibrate`.
+
+    Args:
+        auxiliaries: Auxiliary variables [n, p].
+        partition: Part of each row [n].
+
+    Returns:
+        Auxiliaries [n, parts × p] in the order of the parts, and the parts.
+    """
+    x = sparse.csr_array(auxiliaries, dtype=np.float64)
+    part, kinds = codes(partition)
+    shift = np.repeat(part * x.shape[1], np.diff(x.indptr))
+    shape = (x.shape[0], x.shape[1] * len(kinds))
+    return sparse.csr_array((x.data, x.indices + shift, x.indptr), shape=shape), kinds
+
+
+def _averaged(x: sparse.csr_array, units: Any) -> sparse.csr_array:
+    """Return each row's auxiliaries as the mean of its unit."""
+    unit, kinds = codes(units)
+    size = np.bincount(unit, minlength=len(kinds))
+    ones = np.ones(unit.size)
+    member = sparse.csr_array((ones, (unit, np.arange(unit.size))), shape=(len(kinds), unit.size))
+    means = sparse.csr_array(sparse.diags_array(1 / size) @ (member @ x))
+    return sparse.csr_array(means[unit])
 
 
 def trim(

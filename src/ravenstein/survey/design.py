@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Codes = np.ndarray[tuple[int], np.dtype[np.int64]]
+_FEW, _EXTREME = 100, 0.1
+
+
+class ExtremeWeightWarning(UserWarning):
+    """One row carries a large part of all weight."""
 
 
 class LonelyPSU(StrEnum):
@@ -72,6 +78,7 @@ class SurveyDesign:
         lonely: Rule for strata with one PSU.
         calibrations: Calibrations the weights went through, in order; variances are of residuals.
         hartley_rao: Σ p²/n of the population, where Hartley and Rao's joint probabilities are used.
+        joint: Joint inclusion probabilities of the PSUs [m, m], where they are given.
     """
 
     weights: Floats
@@ -79,6 +86,7 @@ class SurveyDesign:
     lonely: LonelyPSU
     calibrations: tuple[Calibration, ...] = field(default=())
     hartley_rao: float | None = None
+    joint: Any = None
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -101,6 +109,7 @@ def design(
     fpc: Sequence[Any] | None = None,
     brewer: bool = False,
     hartley_rao: float | None = None,
+    joint: Any = None,
     lonely: str = "fail",
     nest: bool = False,
 ) -> SurveyDesign:
@@ -116,6 +125,7 @@ def design(
         brewer: Whether `fpc` holds inclusion probabilities of unequal-probability sampling, for
             Brewer's approximation.
         hartley_rao: Σ p²/n of the population, for Hartley and Rao's joint probabilities.
+        joint: Joint inclusion probabilities of the PSUs in their order [m, m].
         lonely: Rule for strata with one PSU.
         nest: Whether cluster names are only unique within their stratum.
 
@@ -139,7 +149,7 @@ def design(
             break
     final = _weights(n, weights, reached)
     rule = LonelyPSU(lonely)
-    return SurveyDesign(final, tuple(stages), rule, hartley_rao=hartley_rao)
+    return SurveyDesign(final, tuple(stages), rule, hartley_rao=hartley_rao, joint=joint)
 
 
 _Given = tuple[Any, Any, Any]
@@ -283,5 +293,12 @@ def _weights(n: int, weights: Any, reached: Floats) -> Floats:
             found=f"shape {given.shape}, {wrong} zero, negative or missing",
             where="weights",
             fix="Leave out rows without weight; domains keep theirs.",
+        )
+    share = float(given.max() / given.sum())
+    if n > _FEW and share > _EXTREME:
+        warnings.warn(
+            f"One weight of {n} is {share:.0%} of their sum: estimates rest on one row.",
+            ExtremeWeightWarning,
+            stacklevel=3,
         )
     return given

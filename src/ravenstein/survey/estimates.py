@@ -64,9 +64,11 @@ def linearised(
 ) -> Linearised:
     """Return estimates from their weighted influences, calibration residuals taken."""
     residuals = influences
+    spread: Any = 0.0
     for calibration in design.calibrations:
+        spread = spread + calibration.added(residuals)
         residuals = calibration.residuals(residuals)
-    spread = covariance(design, residuals)
+    spread = spread + covariance(design, residuals)
     return Linearised(tuple(names), point, spread, design.degrees_of_freedom, influences)
 
 

@@ -40,6 +40,8 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
     """
     if design.hartley_rao is not None:
         return _hartley_rao(design, influences)
+    if design.joint is not None:
+        return _horvitz_thompson(design, influences)
     total = np.zeros((influences.shape[1],) * 2)
     for number, stage in enumerate(design.stages, start=1):
         totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
@@ -130,4 +132,26 @@ def _hartley_rao(design: SurveyDesign, influences: Matrix) -> Matrix:
     cross = (np.outer(weighted, sums) + np.outer(sums, weighted)) / (n - 1)
     own = (totals * (1 - chance - diagonal)[:, None]).T @ totals
     result: Matrix = level * np.outer(sums, sums) + cross + own
+    return result
+
+
+def _horvitz_thompson(design: SurveyDesign, influences: Matrix) -> Matrix:
+    r"""Covariance from given joint probabilities.
+
+    Notes:
+        $\sum\sum (1 - \pi_i\pi_j/\pi_{ij})\, t_i t_j$ with $\pi_{ii} = \pi_i$.
+    """
+    stage = design.stages[0]
+    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
+    joint = np.asarray(design.joint, dtype=np.float64)
+    chance = np.diag(joint)
+    if joint.shape != (len(totals),) * 2 or not ((joint > 0) & (joint <= 1)).all():
+        raise SurveyError(
+            "Joint inclusion probabilities cannot be used.",
+            expected=f"a {len(totals)} × {len(totals)} matrix of values above 0, at most 1",
+            found=f"shape {joint.shape}",
+            where="joint",
+            fix="Give the PSUs' joint probabilities, their own on the diagonal.",
+        )
+    result: Matrix = totals.T @ (1 - np.outer(chance, chance) / joint) @ totals
     return result
