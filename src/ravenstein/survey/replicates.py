@@ -9,11 +9,13 @@ import numpy as np
 from scipy.linalg import hadamard
 
 from ravenstein.core.errors import SurveyError
+from ravenstein.core.estimate import estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ravenstein.survey.design import Codes, Floats, SurveyDesign
+    from ravenstein.core.estimate import Estimate
+    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign
     from ravenstein.survey.variance import Matrix
 
 
@@ -139,30 +141,172 @@ def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
 
 
 def bootstrap(
-    design: SurveyDesign, count: int, generator: np.random.Generator
+    design: SurveyDesign, count: int, generator: np.random.Generator, *, method: str = "rao_wu"
 ) -> Replicates:
-    r"""Return Rao and Wu's rescaled bootstrap: n_h - 1 of n_h PSUs with replacement.
+    r"""Return bootstrap replicates of the first stage, or of all stages.
 
     Args:
         design: The design.
         count: Number of replicates.
         generator: Random generator.
+        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `canty_davison`: $n_h$
+            of $n_h$, the variance scaled; `preston`: half of the clusters without replacement at
+            every stage.
 
     Notes:
-        Factor $1 - \lambda_h + \lambda_h \frac{n_h}{n_h-1} m_{hi}$ with $\lambda_h=\sqrt{1-f_h}$.
+        Rao–Wu factor $1 - \lambda_h + \lambda_h \frac{n_h}{n_h-1} m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
+        Preston: $w_k\,[1 + \sum_s \lambda_s \prod_{r<s}\sqrt{n_r/n^*_r}\,\delta_r\,
+        (\frac{n_s}{n^*_s}\delta_s - 1)]$ with $n^*_s = \lfloor n_s/2\rfloor$ and
+        $\lambda_s = \sqrt{n^*_s f_1\cdots f_{s-1}(1-f_s)/(n_s-n^*_s)}$.
+
+    Raises:
+        SurveyError: If a stratum has one PSU that was not certain.
 
     Source:
-        Rao, Wu, Yue, Survey Methodology 18, 1992.
+        Rao, Wu, Yue, Survey Methodology 18, 1992; Canty, Davison, The Statistician 48, 1999;
+        Preston, Survey Methodology 35, 2009.
     """
-    stage = design.stages[0]
+    if design.stages[0].lonely.size:
+        raise SurveyError(
+            "A stratum has only one PSU to draw from.",
+            expected="two or more PSUs a stratum",
+            found=f"{design.stages[0].lonely.size} strata with one",
+            where="bootstrap",
+            fix="Collapse the strata before making replicates.",
+        )
+    if method == "preston":
+        factors, unit = _preston(design, count, generator)
+    else:
+        factors, unit = _drawn(design.stages[0], count, generator, method), design.stages[0].cluster
+    kind = f"bootstrap ({method})"
+    return Replicates(kind, unit, factors, 1 / (count - 1), np.ones(count))
+
+
+def _drawn(stage: Stage, count: int, generator: np.random.Generator, method: str) -> Matrix:
     factors = np.ones((stage.stratum.size, count))
-    for stratum, size in enumerate(stage.sampled):
-        inside = np.flatnonzero(stage.stratum == stratum)
+    for stratum, size in enumerate(stage.sampled.tolist()):
         if size < 2:
             continue
-        times = generator.multinomial(size - 1, np.full(size, 1 / size), size=count).T
-        keep = np.sqrt(1 - stage.fraction[inside[0]])
-        factors[inside] = 1 - keep + keep * size / (size - 1) * times
-    return Replicates(
-        "bootstrap", stage.cluster, factors, 1 / (count - 1), np.ones(count), "mean"
-    )
+        inside = np.flatnonzero(stage.stratum == stratum)
+        left = 1 - stage.fraction[inside[0]]
+        draws = size - 1 if method == "rao_wu" else size
+        times = generator.multinomial(draws, np.full(size, 1 / size), size=count).T
+        keep = np.sqrt(left if method == "rao_wu" else left * size / (size - 1))
+        factors[inside] = 1 - keep + keep * times * size / draws
+    return factors
+
+
+def _preston(
+    design: SurveyDesign, count: int, generator: np.random.Generator
+) -> tuple[Matrix, Codes]:
+    last = design.stages[-1]
+    rows = np.zeros(last.stratum.size, dtype=np.int64)
+    rows[last.cluster] = np.arange(last.cluster.size)
+    total = np.ones((rows.size, count))
+    chain = np.ones((rows.size, count))
+    for stage in design.stages:
+        size = stage.sampled.astype(np.float64)
+        half = np.maximum(np.floor(size / 2), 1)
+        order = np.argsort(generator.random((stage.stratum.size, count)), axis=0)
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(order.shape[0])[:, None], axis=0)
+        chosen = _first_in_stratum(stage, rank, half)
+        fraction = np.zeros(size.size)
+        fraction[stage.stratum] = stage.fraction
+        spread = stage.reached * (1 - fraction) * half / np.maximum(size - half, 1)
+        strength = np.sqrt(np.where(size > half, spread, 0.0))
+        at = stage.cluster[rows]
+        of = stage.stratum[at]
+        ratio = (size / half)[of][:, None]
+        total += strength[of][:, None] * chain * (ratio * chosen[at] - 1)
+        chain = chain * np.sqrt(ratio) * chosen[at]
+    return total, last.cluster
+
+
+def _first_in_stratum(stage: Stage, rank: Any, half: Floats) -> Any:
+    """Return whether a cluster is among the first `half` of its stratum in each random order."""
+    chosen = np.empty(rank.shape, dtype=bool)
+    for stratum in range(stage.sampled.size):
+        inside = np.flatnonzero(stage.stratum == stratum)
+        place = np.argsort(np.argsort(rank[inside], axis=0), axis=0)
+        chosen[inside] = place < half[stratum]
+    return chosen
+
+
+def successive_differences(design: SurveyDesign) -> Replicates:
+    r"""Return successive-difference replicates, for PSUs in their systematic order.
+
+    Notes:
+        Factors $1 + 2^{-3/2}(h_{i,r} - h_{i+1,r})$ from rows of a Hadamard matrix; $V = \frac4R
+        \sum_r (\theta_r-\theta)^2$.
+
+    Source:
+        Fay, Train, Proceedings of the ASA Section on Government Statistics, 1995.
+    """
+    stage = design.stages[0]
+    size = stage.stratum.size
+    count = 1 << int(np.ceil(np.log2(size + 2)))
+    signs = hadamard(count)
+    place = np.argsort(np.argsort(stage.stratum, kind="stable"), kind="stable") + 1
+    factors = 1 + 2**-1.5 * (signs[place].astype(np.float64) - signs[place + 1])
+    return Replicates("SDR", stage.cluster, factors, 4 / count, np.ones(count), "estimate")
+
+
+def given_weights(
+    design: SurveyDesign,
+    weights: Any,
+    *,
+    scale: float,
+    rscales: Any = None,
+    centre: str = "mean",
+) -> Replicates:
+    """Return replicates whose full weights are given [n, R], with the constants of their variance.
+
+    Args:
+        design: The design with the full sample's weights.
+        weights: Replicate weights.
+        scale: Constant of the variance.
+        rscales: Constant of each replicate; 1 where not given.
+        centre: `mean` or `estimate`.
+    """
+    each = np.asarray(weights, dtype=np.float64)
+    ones = np.ones(each.shape[1]) if rscales is None else np.asarray(rscales, dtype=np.float64)
+    ones = np.broadcast_to(ones, each.shape[1:])
+    rows = np.arange(each.shape[0])
+    return Replicates("given", rows, each / design.weights[:, None], scale, ones, centre)
+
+
+def as_estimate(
+    full: Floats,
+    each: Matrix,
+    replicates: Replicates,
+    labels: Mapping[str, Sequence[str]],
+    *,
+    unit: str,
+    draws: int,
+    generator: np.random.Generator,
+) -> Estimate:
+    r"""Return replicate estimates as an `Estimate`.
+
+    Args:
+        full: The estimate [q].
+        each: Its replicates [R, q].
+        replicates: What they are.
+        labels: Dimensions and labels that the q quantities fill.
+        unit: Unit.
+        draws: The study's number of draws.
+        generator: Random generator, for replicates that are not draws themselves.
+
+    Notes:
+        Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
+        $\theta + A\varepsilon$ with $A A^\top = c\sum_r c_r(\theta_r-\theta)(\theta_r-\theta)^\top$.
+    """
+    shape = tuple(len(names) for names in labels.values())
+    if replicates.kind.startswith("bootstrap") and replicates.count == draws:
+        worlds = each.T
+    else:
+        used = replicates.rscales > 0
+        centre = full if replicates.centre == "estimate" else each[used].mean(axis=0)
+        root = ((each - centre) * np.sqrt(replicates.scale * replicates.rscales)[:, None]).T
+        worlds = full[:, None] + root @ generator.standard_normal((replicates.count, draws))
+    return estimate(full.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
