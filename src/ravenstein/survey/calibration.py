@@ -24,6 +24,21 @@ _MOST_STEPS = 50
 _MOST_CYCLES = 1000
 
 
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Population totals of auxiliaries.
+
+    Args:
+        values: The totals [p].
+        names: Names of the auxiliaries, for messages.
+        covariance: Covariance of the totals [p, p], where they are estimates themselves.
+    """
+
+    values: Any
+    names: Sequence[str] = ()
+    covariance: Matrix | None = None
+
+
 class Calibration(Protocol):
     """What a calibration does to influences: it leaves the residual."""
 
@@ -44,7 +59,7 @@ class PostStrata:
     before: Floats
     after: Floats
 
-    def added(self, influences: Matrix) -> Matrix | float:  # noqa: ARG002 - totals are known
+    def added(self, influences: Matrix) -> Matrix | float:
         """Return 0: the totals are known."""
         return 0.0
 
@@ -65,7 +80,7 @@ class Margins:
     cells: tuple[Codes, ...]
     after: Floats
 
-    def added(self, influences: Matrix) -> Matrix | float:  # noqa: ARG002 - totals are known
+    def added(self, influences: Matrix) -> Matrix | float:
         """Return 0: the totals are known."""
         return 0.0
 
@@ -75,8 +90,9 @@ class Margins:
         sizes = [np.bincount(cell) for cell in self.cells]
         for _ in range(_SWEEPS):
             for cell, size in zip(self.cells, sizes, strict=True):
-                for column in out.T:
-                    column -= (np.bincount(cell, weights=column) / size)[cell]
+                for column in range(out.shape[1]):
+                    means = np.bincount(cell, weights=out[:, column]) / size
+                    out[:, column] -= means[cell]
         return out * self.after[:, None]
 
 
@@ -109,9 +125,7 @@ class Regression:
         return slopes
 
 
-def post_stratify(
-    design: SurveyDesign, cells: Any, totals: Mapping[Any, float]
-) -> SurveyDesign:
+def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float]) -> SurveyDesign:
     r"""Scale weights to known totals of cells.
 
     Args:
@@ -190,25 +204,21 @@ def rake(
 def calibrate(
     design: SurveyDesign,
     auxiliaries: Any,
-    totals: Any,
+    totals: Totals | Any,
     *,
     distance: str = "linear",
     bounds: tuple[float, float] = (-np.inf, np.inf),
-    names: Sequence[str] = (),
     units: Any = None,
-    totals_covariance: Any = None,
 ) -> SurveyDesign:
     r"""Change weights as little as possible so that auxiliaries meet their totals.
 
     Args:
         design: The design.
         auxiliaries: Auxiliary variables [n, p], dense or sparse.
-        totals: Their population totals [p].
+        totals: Their population totals [p], or `Totals` with names or with their own error.
         distance: `linear` (GREG), `raking` or `logit`.
         bounds: Smallest and largest ratio of new to old weight.
-        names: Names of the auxiliaries, for messages.
         units: Household of each row [n]: all rows of one then keep one ratio of weights.
-        totals_covariance: Covariance of the totals [p, p], where they are estimates.
 
     Notes:
         $w_k = d_k F(x_k^\top\lambda)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$ or Deville and
@@ -223,7 +233,8 @@ def calibrate(
     x = sparse.csr_array(auxiliaries, dtype=np.float64)
     if units is not None:
         x = _averaged(x, units)
-    target = np.asarray(totals, dtype=np.float64)
+    known = totals if isinstance(totals, Totals) else Totals(totals)
+    target = np.asarray(known.values, dtype=np.float64)
     ratio = _DISTANCES[distance]
     d = design.weights
     slope = np.zeros(target.size)
@@ -242,10 +253,9 @@ def calibrate(
         if (np.abs(misfit) < 1e-11 * scale).all():
             break
     if (np.abs(misfit) > 1e-7 * scale).any():
-        raise unmet_totals(x, d, target, bounds, names)
+        raise unmet_totals(x, d, target, bounds, known.names)
     after = d * g
-    error = None if totals_covariance is None else np.asarray(totals_covariance, dtype=np.float64)
-    return design.with_weights(after, Regression(x, d, after, error))
+    return design.with_weights(after, Regression(x, d, after, known.covariance))
 
 
 def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any]:
@@ -275,9 +285,7 @@ def _averaged(x: sparse.csr_array, units: Any) -> sparse.csr_array:
     return sparse.csr_array(means[unit])
 
 
-def trim(
-    design: SurveyDesign, lower: float, upper: float, *, strict: bool = False
-) -> SurveyDesign:
+def trim(design: SurveyDesign, lower: float, upper: float, *, strict: bool = False) -> SurveyDesign:
     """Cut weights off at limits and spread what is cut evenly over the others: the sum stays.
 
     Args:

@@ -112,13 +112,12 @@ def _elastic(
     identity = sparse.identity(p)
     meets = sparse.hstack([(rows * mass[:, None]).T, identity, -identity]).tocsr()
     price = 1 / (1 + np.abs(totals))
-    limit = [(low if np.isfinite(low) else None, high if np.isfinite(high) else None)
-             for low, high in [bounds]]  # fmt: skip
+    limit = tuple(bound if np.isfinite(bound) else None for bound in bounds)
     found = linprog(
         np.r_[np.zeros(mass.size), price, price],
         A_eq=meets,
         b_eq=totals,
-        bounds=limit * mass.size + [(0, None)] * (2 * p),
+        bounds=[limit] * mass.size + [(0, None)] * (2 * p),
         method="highs",
     )
     if not found.success:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ravenstein.core.errors import SurveyError, listed
+from ravenstein.core.errors import SurveyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ravenstein.survey.calibration import Calibration
 
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-Codes = np.ndarray[tuple[int], np.dtype[np.int64]]
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 _FEW, _EXTREME = 100, 0.1
 
 
@@ -68,7 +69,40 @@ class Stage:
         return np.flatnonzero((self.sampled == 1) & uncertain)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """How one stage selected, by columns of the sample.
+
+    Args:
+        clusters: Cluster of each row [n]; rows themselves where not given.
+        strata: Stratum of each row [n].
+        fpc: Finite population of each row's stratum [n]: its number of clusters, or the sampling
+            fraction where no value is above 1. Without it, sampling with replacement.
+        nest: Whether names of clusters repeat between strata (later stages always may).
+    """
+
+    clusters: Any = None
+    strata: Any = None
+    fpc: Any = None
+    nest: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Unequal:
+    """Sampling of PSUs with unequal probabilities, without replacement.
+
+    Args:
+        method: `brewer`; `hartley_rao`; or `joint`, for given joint probabilities.
+        constant: For Hartley–Rao, Σ p²/n over the population.
+        joint: Joint inclusion probabilities of the PSUs, their own on the diagonal [m, m].
+    """
+
+    method: Literal["brewer", "hartley_rao", "joint"] = "brewer"
+    constant: float = 0.0
+    joint: Any = None
+
+
+@dataclass(frozen=True, eq=False)
 class SurveyDesign:
     """A sample and how it was drawn. Use `design`.
 
@@ -77,16 +111,14 @@ class SurveyDesign:
         stages: Stages of selection, first to last.
         lonely: Rule for strata with one PSU.
         calibrations: Calibrations the weights went through, in order; variances are of residuals.
-        hartley_rao: Σ p²/n of the population, where Hartley and Rao's joint probabilities are used.
-        joint: Joint inclusion probabilities of the PSUs [m, m], where they are given.
+        unequal: How PSUs were drawn with unequal probabilities, where they were.
     """
 
     weights: Floats
     stages: tuple[Stage, ...]
     lonely: LonelyPSU
     calibrations: tuple[Calibration, ...] = field(default=())
-    hartley_rao: float | None = None
-    joint: Any = None
+    unequal: Unequal | None = None
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -101,33 +133,17 @@ class SurveyDesign:
 
 
 def design(
-    n: int,
-    *,
-    weights: Any = None,
-    strata: Sequence[Any] | None = None,
-    clusters: Sequence[Any] | None = None,
-    fpc: Sequence[Any] | None = None,
-    brewer: bool = False,
-    hartley_rao: float | None = None,
-    joint: Any = None,
-    lonely: str = "fail",
-    nest: bool = False,
+    *stages: Selection, weights: Any = None, lonely: str = "fail", unequal: Unequal | None = None
 ) -> SurveyDesign:
     """Describe a sample design.
 
     Args:
-        n: Number of rows.
+        stages: How each stage selected, first to last; one without finite population is the last
+            that counts for the variance.
         weights: Design weights [n]; from the sampling fractions where not given.
-        strata: One array [n] a stage, or None for a stage without strata.
-        clusters: One array [n] a stage; rows themselves where not given.
-        fpc: One array [n] a stage: the stratum's population of clusters, or the sampling
-            fraction where all values are at most 1. Without it, sampling with replacement.
-        brewer: Whether `fpc` holds inclusion probabilities of unequal-probability sampling, for
-            Brewer's approximation.
-        hartley_rao: Σ p²/n of the population, for Hartley and Rao's joint probabilities.
-        joint: Joint inclusion probabilities of the PSUs in their order [m, m].
-        lonely: Rule for strata with one PSU.
-        nest: Whether cluster names are only unique within their stratum.
+        lonely: Rule for strata with one PSU: a `LonelyPSU`.
+        unequal: How PSUs were drawn with unequal probabilities, their inclusion probabilities
+            being the first stage's `fpc`.
 
     Returns:
         The design.
@@ -135,46 +151,44 @@ def design(
     Raises:
         SurveyError: If weights are missing, zero or negative, a PSU lies in two strata, or a
             population is smaller than its sample.
+
+    >>> two = design(Selection(strata=[1, 1, 2, 2], fpc=[20, 20, 10, 10]))
+    >>> two.weights.tolist(), two.degrees_of_freedom
+    ([10.0, 10.0, 5.0, 5.0], 2)
     """
-    given = _columns(n, clusters, strata, fpc)
-    stages: list[Stage] = []
+    chosen = stages or (Selection(),)
+    n = _rows(chosen, weights)
+    described: list[Stage] = []
     parent = np.zeros(n, dtype=np.int64)
     reached = np.ones(n)
-    for number, (names, groups, population) in enumerate(given, start=1):
-        stage = _stage(number, parent, (names, groups, population), reached, brewer, nest)
-        stages.append(stage)
+    for number, selection in enumerate(chosen, start=1):
+        own = unequal is not None and number == 1
+        stage = _stage(number, parent, selection, reached, own_chances=own)
+        described.append(stage)
         reached = reached * stage.fraction[stage.cluster]
         parent = stage.cluster
-        if population is None:
+        if selection.fpc is None:
             break
     final = _weights(n, weights, reached)
-    rule = LonelyPSU(lonely)
-    return SurveyDesign(final, tuple(stages), rule, hartley_rao=hartley_rao, joint=joint)
+    return SurveyDesign(final, tuple(described), LonelyPSU(lonely), unequal=unequal)
 
 
-_Given = tuple[Any, Any, Any]
-
-
-def _columns(n: int, clusters: Any, strata: Any, fpc: Any) -> list[_Given]:
-    """Return clusters, strata and populations of each stage, None where there are none."""
-    stages = max(len(given) for given in (clusters or [None], strata or [], fpc or []))
-    columns = []
-    for number in range(stages):
-        stage = tuple(
-            None if given is None or number >= len(given) else given[number]
-            for given in (clusters, strata, fpc)
+def _rows(stages: Sequence[Selection], weights: Any) -> int:
+    """Return the number of rows, which every column must have."""
+    columns = {"weights": weights}
+    for number, stage in enumerate(stages, start=1):
+        for name in ("clusters", "strata", "fpc"):
+            columns[f"{name} of stage {number}"] = getattr(stage, name)
+    lengths = {name: len(column) for name, column in columns.items() if column is not None}
+    if len(set(lengths.values())) != 1 or not all(lengths.values()):
+        raise SurveyError(
+            "The columns of the design cannot be used.",
+            expected="one value a row in each column, at least one row",
+            found=", ".join(f"{name}: {length}" for name, length in lengths.items()) or "none",
+            where="design",
+            fix="Give weights, strata, clusters and fpc of the same rows.",
         )
-        for name, column in zip(("clusters", "strata", "fpc"), stage, strict=True):
-            if column is not None and len(column) != n:
-                raise SurveyError(
-                    f"A column of {name} has another length than the sample.",
-                    expected=f"{n} rows",
-                    found=f"{len(column)} rows",
-                    where=f"stage {number + 1}",
-                    fix="Give one value a row.",
-                )
-        columns.append(stage)
-    return columns
+    return next(iter(lengths.values()))
 
 
 def codes(values: Any) -> tuple[Codes, Any]:
@@ -199,16 +213,14 @@ def codes(values: Any) -> tuple[Codes, Any]:
 
 
 def _stage(
-    number: int, parent: Codes, given: _Given, reached: Floats, brewer: bool, nest: bool
+    number: int, parent: Codes, given: Selection, reached: Floats, *, own_chances: bool
 ) -> Stage:
-    names, groups, population = given
-    stratum = parent
-    if groups is not None:
-        stratum = _crossed(parent, groups)
+    stratum = parent if given.strata is None else _crossed(parent, given.strata)
     strata_count = int(stratum.max()) + 1
     cluster, clusters_count = np.arange(parent.size), parent.size
-    if names is not None:
-        cluster = _crossed(stratum, names) if nest or number > 1 else codes(names)[0]
+    if given.clusters is not None:
+        nested = given.nest or number > 1
+        cluster = _crossed(stratum, given.clusters) if nested else codes(given.clusters)[0]
         clusters_count = int(cluster.max()) + 1
     of_cluster = np.zeros(clusters_count, dtype=np.int64)
     of_cluster[cluster] = stratum
@@ -222,7 +234,8 @@ def _stage(
             fix="Correct the strata; or set nest=True if names repeat between strata.",
         )
     sampled = np.bincount(of_cluster, minlength=strata_count)
-    fraction = _fraction(number, population, (cluster, of_cluster, sampled), brewer)
+    places = (cluster, of_cluster, sampled)
+    fraction = _fraction(number, given.fpc, places, own_chances=own_chances)
     first = np.ones(strata_count)
     first[stratum] = reached
     return Stage(cluster, of_cluster, sampled, fraction, first)
@@ -237,9 +250,9 @@ def _crossed(outer: Codes, inner: Any) -> Codes:
 
 
 def _fraction(
-    number: int, population: Any, places: tuple[Codes, Codes, Codes], brewer: bool
+    number: int, population: Any, places: tuple[Codes, Codes, Codes], *, own_chances: bool
 ) -> Floats:
-    """Return the sampling fraction of each cluster's stratum, or of the cluster under Brewer."""
+    """Return the sampling fraction of each cluster's stratum, or its own chance."""
     cluster, of_cluster, sampled = places
     if population is None:
         return np.zeros(of_cluster.size)
@@ -255,7 +268,7 @@ def _fraction(
     of = np.zeros(of_cluster.size)
     of[cluster] = size
     uneven = int((of[cluster] != size).sum())
-    if brewer:
+    if own_chances:
         return of
     by_stratum = np.zeros(sampled.size)
     by_stratum[of_cluster] = of

@@ -12,12 +12,14 @@ import numpy as np
 from scipy import stats
 
 from ravenstein.core.errors import SurveyError
+from ravenstein.core.estimate import estimate
 from ravenstein.survey.design import codes
 from ravenstein.survey.variance import centred_totals, covariance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ravenstein.core.estimate import Estimate
     from ravenstein.survey.design import Floats, SurveyDesign
     from ravenstein.survey.variance import Matrix
 
@@ -46,6 +48,28 @@ class Linearised:
     def standard_error(self) -> Floats:
         """Return the standard errors [q]."""
         return np.sqrt(np.diag(self.covariance))
+
+    def as_estimate(
+        self,
+        labels: Mapping[str, Sequence[str]],
+        *,
+        unit: str,
+        draws: int,
+        generator: np.random.Generator,
+    ) -> Estimate:
+        """Return an `Estimate` whose draws are normal with this covariance.
+
+        Args:
+            labels: Dimensions and labels that the q quantities fill.
+            unit: Unit.
+            draws: The study's number of draws.
+            generator: Random generator of the step.
+        """
+        shape = tuple(len(names) for names in labels.values())
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        worlds = self.point[:, None] + root @ generator.standard_normal((values.size, draws))
+        return estimate(self.point.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
 
     def confidence_interval(self, level: float = 0.95, *, normal: bool = False) -> Matrix:
         """Return Wald intervals [q, 2], from Student's t on the degrees of freedom or normal."""
@@ -148,7 +172,7 @@ def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any,
     y, _ = _values(design, values, (), None)
     weighted = y[:, 0] * design.weights
     point = np.bincount(domain, weights=weighted, minlength=kinds.size)
-    if design.calibrations or design.hartley_rao is not None:
+    if design.calibrations or design.unequal is not None:
         return kinds, point, _domain_errors_in_blocks(design, weighted, domain, kinds.size)
     variance = np.zeros(kinds.size)
     for number, stage in enumerate(design.stages, start=1):
@@ -342,6 +366,42 @@ def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: s
     simple = spread * (size - n) / (size * n) * (size**2 if of == "total" else 1)
     result: Floats = np.diag(given.covariance) / simple
     return result
+
+
+def change(
+    before: tuple[SurveyDesign, Linearised],
+    after: tuple[SurveyDesign, Linearised],
+    combined: SurveyDesign,
+) -> Linearised:
+    r"""Estimate change between two samples that share PSUs.
+
+    Args:
+        before: Design and estimates of the first sample [n₁, q].
+        after: Design and estimates of the second sample [n₂, q], of the same quantities.
+        combined: The design of the rows of both, first then second, with PSUs and strata named
+            alike, so that a PSU in both samples is one PSU.
+
+    Returns:
+        `before`, `after` and `change` of each quantity, with the covariance that the shared PSUs
+        cause; residuals are taken under each sample's own calibration.
+
+    Source:
+        Berger, Priam, Journal of the Royal Statistical Society A 179, 2016, section 2.
+    """
+    parts = []
+    for given, result in (before, after):
+        residuals = result.influences
+        for calibration in given.calibrations:
+            residuals = calibration.residuals(residuals)
+        parts.append(residuals)
+    (n, q), m = parts[0].shape, parts[1].shape[0]
+    both = np.zeros((n + m, 3 * q))
+    both[:n, :q], both[n:, q : 2 * q] = parts
+    both[:n, 2 * q :], both[n:, 2 * q :] = -parts[0], parts[1]
+    names = [f"{kind} {name}" for kind in ("before", "after", "change") for name in after[1].names]
+    first, second = before[1].point, after[1].point
+    point = np.concatenate([first, second, second - first])
+    return linearised(combined, names, point, both)
 
 
 def _values(

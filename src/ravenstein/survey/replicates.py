@@ -53,12 +53,67 @@ class Replicates:
         return product
 
 
-def estimates(
+@dataclass(frozen=True, eq=False)
+class ReplicateEstimates:
+    """An estimate [q] and its replicates [R, q]."""
+
+    full: Floats
+    each: Matrix
+    replicates: Replicates
+
+    @property
+    def _apart(self) -> Matrix:
+        """Replicates about their centre, scaled so that squares add to the covariance [R, q]."""
+        given = self.replicates
+        used = given.rscales > 0
+        centre = self.full if given.centre == "estimate" else self.each[used].mean(axis=0)
+        apart: Matrix = (self.each - centre) * np.sqrt(given.scale * given.rscales)[:, None]
+        return apart
+
+    def covariance(self) -> Matrix:
+        """Return the covariance of the estimates [q, q]."""
+        product: Matrix = self._apart.T @ self._apart
+        return product
+
+    def standard_error(self) -> Floats:
+        """Return the standard errors [q]."""
+        return np.sqrt(np.diag(self.covariance()))
+
+    def as_estimate(
+        self,
+        labels: Mapping[str, Sequence[str]],
+        *,
+        unit: str,
+        draws: int,
+        generator: np.random.Generator,
+    ) -> Estimate:
+        r"""Return an `Estimate`.
+
+        Args:
+            labels: Dimensions and labels that the q quantities fill.
+            unit: Unit.
+            draws: The study's number of draws.
+            generator: Random generator, for replicates that are not draws themselves.
+
+        Notes:
+            Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
+            $\theta + A\varepsilon$ with $AA^\top = c\sum_r c_r(\theta_r-\theta)(\theta_r-\theta)^\top$.
+        """
+        shape = tuple(len(names) for names in labels.values())
+        if self.replicates.kind.startswith("bootstrap") and self.replicates.count == draws:
+            worlds = self.each.T
+        else:
+            noise = generator.standard_normal((self.replicates.count, draws))
+            worlds = self.full[:, None] + self._apart.T @ noise
+        return estimate(self.full.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
+
+
+def replicated(
     design: SurveyDesign,
     replicates: Replicates,
     statistic: Callable[[SurveyDesign], Any],
     recalibrate: Callable[[SurveyDesign], SurveyDesign] | None = None,
-) -> tuple[Floats, Matrix]:
+) -> ReplicateEstimates:
     """Compute a statistic on the sample and on every replicate.
 
     Args:
@@ -66,25 +121,13 @@ def estimates(
         replicates: Its replicates.
         statistic: From a design to estimates [q].
         recalibrate: Applied to the design and to each replicate before the statistic.
-
-    Returns:
-        The estimate [q] and the replicates [R, q].
     """
     finish = recalibrate or (lambda given: given)
     full = np.atleast_1d(statistic(finish(design)))
     each = np.empty((replicates.count, full.size))
     for r in range(replicates.count):
         each[r] = statistic(finish(design.with_weights(replicates.weights(design, r))))
-    return full, each
-
-
-def covariance(full: Floats, each: Matrix, replicates: Replicates) -> Matrix:
-    """Return the covariance of estimates from their replicates [q, q]."""
-    used = replicates.rscales > 0
-    centre = full if replicates.centre == "estimate" else each[used].mean(axis=0)
-    apart = (each - centre) * np.sqrt(replicates.rscales)[:, None]
-    result: Matrix = replicates.scale * apart.T @ apart
-    return result
+    return ReplicateEstimates(full, each, replicates)
 
 
 def jackknife(design: SurveyDesign) -> Replicates:
@@ -154,7 +197,7 @@ def bootstrap(
             every stage.
 
     Notes:
-        Rao–Wu factor $1 - \lambda_h + \lambda_h \frac{n_h}{n_h-1} m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
+        Rao–Wu factor $1-\lambda_h+\lambda_h\frac{n_h}{n_h-1}m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
         Preston: $w_k\,[1 + \sum_s \lambda_s \prod_{r<s}\sqrt{n_r/n^*_r}\,\delta_r\,
         (\frac{n_s}{n^*_s}\delta_s - 1)]$ with $n^*_s = \lfloor n_s/2\rfloor$ and
         $\lambda_s = \sqrt{n^*_s f_1\cdots f_{s-1}(1-f_s)/(n_s-n^*_s)}$.
@@ -274,39 +317,3 @@ def given_weights(
     ones = np.broadcast_to(ones, each.shape[1:])
     rows = np.arange(each.shape[0])
     return Replicates("given", rows, each / design.weights[:, None], scale, ones, centre)
-
-
-def as_estimate(
-    full: Floats,
-    each: Matrix,
-    replicates: Replicates,
-    labels: Mapping[str, Sequence[str]],
-    *,
-    unit: str,
-    draws: int,
-    generator: np.random.Generator,
-) -> Estimate:
-    r"""Return replicate estimates as an `Estimate`.
-
-    Args:
-        full: The estimate [q].
-        each: Its replicates [R, q].
-        replicates: What they are.
-        labels: Dimensions and labels that the q quantities fill.
-        unit: Unit.
-        draws: The study's number of draws.
-        generator: Random generator, for replicates that are not draws themselves.
-
-    Notes:
-        Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
-        $\theta + A\varepsilon$ with $A A^\top = c\sum_r c_r(\theta_r-\theta)(\theta_r-\theta)^\top$.
-    """
-    shape = tuple(len(names) for names in labels.values())
-    if replicates.kind.startswith("bootstrap") and replicates.count == draws:
-        worlds = each.T
-    else:
-        used = replicates.rscales > 0
-        centre = full if replicates.centre == "estimate" else each[used].mean(axis=0)
-        root = ((each - centre) * np.sqrt(replicates.scale * replicates.rscales)[:, None]).T
-        worlds = full[:, None] + root @ generator.standard_normal((replicates.count, draws))
-    return estimate(full.reshape(shape), worlds.reshape(*shape, draws), labels, unit)

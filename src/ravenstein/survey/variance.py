@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.design import LonelyPSU
 
 if TYPE_CHECKING:
-    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign
+    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign, Unequal
 
-Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Matrix = NDArray[np.float64]
 _CERTAIN = 1e-7
 
 
@@ -28,7 +29,7 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
         Covariance [q, q].
 
     Notes:
-        $\sum_h (1-f_h)\frac{n_h}{n_h-1}\sum_i (t_{hi}-\bar t_h)(t_{hi}-\bar t_h)^\top$ over the PSUs,
+        $\sum_h (1-f_h)\frac{n_h}{n_h-1}\sum_i (t_{hi}-\bar t_h)(t_{hi}-\bar t_h)^\top$ over PSUs,
         plus for each later stage the same within its strata times the sampling fractions of the
         stages before; a stage without finite population ends the sum.
 
@@ -38,10 +39,8 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
     Source:
         Särndal, Swensson, Wretman, Model Assisted Survey Sampling, 1992, result 4.3.1.
     """
-    if design.hartley_rao is not None:
-        return _hartley_rao(design, influences)
-    if design.joint is not None:
-        return _horvitz_thompson(design, influences)
+    if design.unequal is not None and design.unequal.method != "brewer":
+        return _unequal(design, design.unequal, influences)
     total = np.zeros((influences.shape[1],) * 2)
     for number, stage in enumerate(design.stages, start=1):
         totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
@@ -112,21 +111,26 @@ def _collapsed(stage: Stage) -> Stage:
     )
 
 
-def _hartley_rao(design: SurveyDesign, influences: Matrix) -> Matrix:
+def _unequal(design: SurveyDesign, unequal: Unequal, influences: Matrix) -> Matrix:
+    stage = design.stages[0]
+    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
+    if unequal.method == "joint":
+        return _horvitz_thompson(totals, unequal.joint)
+    return _hartley_rao(totals, stage.fraction, unequal.constant)
+
+
+def _hartley_rao(totals: Matrix, chance: Floats, constant: float) -> Matrix:
     r"""Covariance from Hartley and Rao's joint probabilities, without an n × n matrix.
 
     Notes:
-        $\check\Delta_{ij} = 1 - (n - \pi_i - \pi_j + \sum p^2/n)/(n-1)$, $\check\Delta_{ii} = 1-\pi_i$;
-        the quadratic form splits into sums.
+        $\check\Delta_{ij} = 1 - (n - \pi_i - \pi_j + \sum p^2/n)/(n-1)$ and
+        $\check\Delta_{ii} = 1-\pi_i$; the quadratic form splits into sums.
 
     Source:
-        Hartley, Rao, Annals of Mathematical Statistics 33, 1962, eq. 5.15.
+        Hartley, Rao, Annals of Mathematical Statistics 33, 1962, section 5.
     """
-    stage = design.stages[0]
-    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
-    chance, n = stage.fraction, float(stage.stratum.size)
-    assert design.hartley_rao is not None
-    level = 1 - (n + design.hartley_rao) / (n - 1)
+    n = float(len(totals))
+    level = 1 - (n + constant) / (n - 1)
     diagonal = level + 2 * chance / (n - 1)
     sums, weighted = totals.sum(axis=0), (chance[:, None] * totals).sum(axis=0)
     cross = (np.outer(weighted, sums) + np.outer(sums, weighted)) / (n - 1)
@@ -135,23 +139,21 @@ def _hartley_rao(design: SurveyDesign, influences: Matrix) -> Matrix:
     return result
 
 
-def _horvitz_thompson(design: SurveyDesign, influences: Matrix) -> Matrix:
+def _horvitz_thompson(totals: Matrix, joint: Any) -> Matrix:
     r"""Covariance from given joint probabilities.
 
     Notes:
         $\sum\sum (1 - \pi_i\pi_j/\pi_{ij})\, t_i t_j$ with $\pi_{ii} = \pi_i$.
     """
-    stage = design.stages[0]
-    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
-    joint = np.asarray(design.joint, dtype=np.float64)
-    chance = np.diag(joint)
-    if joint.shape != (len(totals),) * 2 or not ((joint > 0) & (joint <= 1)).all():
+    given = np.asarray(joint, dtype=np.float64)
+    if given.shape != (len(totals),) * 2 or not ((given > 0) & (given <= 1)).all():
         raise SurveyError(
             "Joint inclusion probabilities cannot be used.",
             expected=f"a {len(totals)} × {len(totals)} matrix of values above 0, at most 1",
-            found=f"shape {joint.shape}",
+            found=f"shape {given.shape}",
             where="joint",
             fix="Give the PSUs' joint probabilities, their own on the diagonal.",
         )
-    result: Matrix = totals.T @ (1 - np.outer(chance, chance) / joint) @ totals
+    chance = np.diag(given)
+    result: Matrix = totals.T @ (1 - np.outer(chance, chance) / given) @ totals
     return result
