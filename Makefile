@@ -14,7 +14,8 @@ run: $(VENV)/run.done $(STUDY)/study.toml ## make the environment and run the bu
 # the same on real files: make real DATA=FOLDER-WITH-MYEB3-FILES
 real: $(VENV)/run.done
 	@test -n "$(DATA)" || { echo "Say where the official files are: make real DATA=FOLDER"; exit 2; }
-	@test -f build/real/study.toml || $(BIN)/ravenstein init build/real --data "$(DATA)"
+	@rm -f build/real/study.toml
+	@$(BIN)/ravenstein init build/real --data "$(DATA)"
 	@$(BIN)/ravenstein run build/real
 
 test: $(VENV)/dev.done ## all tests but the slow ones, with coverage

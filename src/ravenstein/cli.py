@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from ravenstein import __version__
-from ravenstein.core.errors import RavensteinError, StudyError, nearest
+from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,22 +34,42 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
 InFolder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the study.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Name of a declared table.")]
+VintageNumber = Annotated[
+    int | None, typer.Option("--vintage", help="Which vintage; the latest if not given.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
 
 def main() -> None:
     """Run the command; a user's mistake ends with a message and an exit code of its kind."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that lacks a character shows ?
     try:
         app()
-    except RavensteinError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"status": "failed", "error": error.as_dict()}, ensure_ascii=False))
-        else:
-            _print_error(error)
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except RavensteinError as error:
+        _fail(error)
+    except OSError as error:
+        _fail(
+            StoreError(
+                "A file or folder cannot be used.",
+                expected="a path that exists and may be read and written",
+                found=error.strerror or type(error).__name__,
+                where=str(error.filename or "unknown"),
+                fix="Correct the path or the permissions.",
+            )
+        )
+
+
+def _fail(error: RavensteinError) -> NoReturn:
+    if "--json" in sys.argv:
+        print(json.dumps({"status": "failed", "error": error.as_dict()}, ensure_ascii=False))
+    else:
+        _print_error(error)
+    sys.exit(error.exit_code)
 
 
 def _version(wanted: bool) -> None:
@@ -75,12 +96,15 @@ def init(
             metavar="FOLDER", help="Official files to use; without it, the simulated twin."
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Make a new study: of the simulated twin, or of official files in a folder."""
     from ravenstein.pipelines.new_study import new_study
 
-    path = new_study(folder, data)
-    _console().print(f"Made {path}. Next: ravenstein run {folder}", soft_wrap=True)
+    for note in new_study(folder, data):
+        _say(f"warning: {note}")
+    if not quiet:
+        _say(f"Made {folder / 'study.toml'}. Next: ravenstein run {folder}")
 
 
 @app.command()
@@ -115,15 +139,15 @@ def run(
         print(json.dumps(_summary(run, page), ensure_ascii=False))
     elif not quiet:
         for warning in run.warnings:
-            _console().print(f"[yellow]warning[/] {warning}", highlight=False, soft_wrap=True)
+            _say(f"warning: {warning}")
         if "release" in chosen:
-            _console().print(f"\nRelease: [bold]{page}[/]", highlight=False, soft_wrap=True)
+            _say(f"\nRelease: {page}")
 
 
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
     """Check a study's sources and whether their accounts balance; writes nothing."""
-    from ravenstein.pipelines.population import check_sources, described
+    from ravenstein.pipelines.population import check_sources, described, missing_nations
     from ravenstein.study import read_study
 
     good, wrong = check_sources(read_study(folder))
@@ -131,10 +155,14 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
         found = [
             {"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in good
         ]
-        print(json.dumps({"sources": found, "errors": [error.as_dict() for error in wrong]}))
+        status = "failed" if wrong else "complete"
+        errors = [error.as_dict() for error in wrong]
+        print(json.dumps({"status": status, "sources": found, "errors": errors}))
     else:
         for file in good:
-            _console().print(f"[green]✓[/] {described(file)}", highlight=False, soft_wrap=True)
+            _say(f"✓ {described(file)}")
+        for note in missing_nations(good):
+            _say(f"warning: {note}")
         for error in wrong:
             _print_error(error)
     if wrong:
@@ -148,6 +176,9 @@ def explain(
         str | None,
         typer.Option(metavar="CONDITION", help='Cells, such as "area=E06000001 and year=2012".'),
     ] = None,
+    vintage: Annotated[
+        int | None, typer.Option(help="Which vintage; the latest if not given.")
+    ] = None,
     folder: InFolder = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -157,11 +188,12 @@ def explain(
     from ravenstein.tables.dictionary import declared
 
     with open_store(folder / "store") as store:
-        found = explain(store, folder, declared(table), where)
+        found = explain(store, folder, declared(table), where, vintage=vintage)
     if as_json:
         print(json.dumps(as_dict(found), ensure_ascii=False, default=str))
     else:
-        _print_explanation(_console(), found)
+        for line in _explained(found):
+            _say(line)
 
 
 @app.command()
@@ -175,6 +207,8 @@ def vintages(table: TableName, folder: InFolder = Path(), as_json: AsJson = Fals
     declaration = declared(table)
     with open_store(folder / "store") as store:
         found = store.vintages(declaration.name)
+        if not found:
+            store.vintage(declaration.name)
     if as_json:
         print(json.dumps([vars(v) for v in found], ensure_ascii=False, default=str))
         return
@@ -195,6 +229,7 @@ def export(
         int | None, typer.Option(help="Which vintage; the latest if not given.")
     ] = None,
     folder: InFolder = Path(),
+    quiet: Quiet = False,
 ) -> None:
     """Write a table of the store, of any vintage, to a CSV or Parquet file."""
     from ravenstein.store.database import open_store
@@ -202,7 +237,7 @@ def export(
     from ravenstein.tables.dictionary import declared
 
     writers = {".csv": write_csv, ".parquet": write_parquet}
-    if file.suffix not in writers:
+    if file.suffix.lower() not in writers:
         raise StudyError(
             "The file's ending is not a format.",
             expected=".csv or .parquet",
@@ -212,14 +247,15 @@ def export(
         )
     with open_store(folder / "store") as store:
         rows = store.collect(store.read(declared(table), vintage=vintage))
-        writers[file.suffix](rows, file)
-    _console().print(f"Wrote {rows.num_rows:,} rows to {file}", highlight=False, soft_wrap=True)
+        writers[file.suffix.lower()](rows, file)
+    if not quiet:
+        _say(f"Wrote {rows.num_rows:,} rows to {file}")
 
 
 @app.command()
 def serve(
     folder: Folder,
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Show the release at a local address, on this machine only."""
     from functools import partial
@@ -249,11 +285,11 @@ def serve(
             fix="Choose another port, or 0 for any free one.",
         ) from None
     with server:
-        _console().print(f"http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
+        _say(f"http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            _console().print("Ended.")
+            _say("Ended.")
 
 
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
@@ -298,6 +334,11 @@ def _console() -> Console:
     return Console()
 
 
+def _say(text: str) -> None:
+    """Print text as it is: names of files and areas are no markup."""
+    _console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def _print_error(error: RavensteinError) -> None:
     from rich.console import Console
 
@@ -321,23 +362,20 @@ class _Progress:
     def __call__(self, step: Step) -> None:
         from rich.markup import escape
 
-        if not step.done:
+        if not step.ended:
             self._number += 1
             self._status.update(f"{self._number}. {step.title}")
             self._status.start()
             return
         self._status.stop()
+        if not step.done:
+            return
         self._console.print(
             f"[green]✓[/] {self._number}. {step.title} [dim]{step.seconds:.1f} s[/]\n"
             f"     [dim]{escape(step.note)}[/]",
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _print_explanation(console: Console, found: Explanation) -> None:
-    for line in _explained(found):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _explained(found: Explanation) -> Iterator[str]:

@@ -8,13 +8,22 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from ravenstein.core.errors import StudyError, listed, nearest
 
 FILE = "study.toml"
 _Year = Annotated[StrictInt, Field(ge=1800, le=2200)]
-_Text = Annotated[str, Field(min_length=1)]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_Day = Annotated[dt.date, Field(strict=True)]
 
 
 class _Section(BaseModel):
@@ -25,7 +34,8 @@ class About(_Section):
     """What the study is and who makes it."""
 
     title: _Text = Field(description="Title of the release")
-    producer: _Text = Field(description="Who publishes the figures")
+    producer: _Text = Field(description="Who publishes this release")
+    source: str = Field("", description="Whose figures it rests on, and under which licence")
     contact: str = Field("", description="Whom readers can ask")
     simulated: StrictBool = Field(
         False, description="Whether the data are simulated; said on every page"
@@ -63,8 +73,8 @@ class Population(_Section):
 class Release(_Section):
     """What the release's pages say of themselves."""
 
-    date: dt.date | None = Field(None, description="Day of publication, YYYY-MM-DD without quotes")
-    next_date: dt.date | None = Field(None, description="Day of the next release")
+    date: _Day | None = Field(None, description="Day of publication, YYYY-MM-DD without quotes")
+    next_date: _Day | None = Field(None, description="Day of the next release")
     designation: str = Field("", description="Designation, such as 'Official statistics'")
 
 
@@ -127,22 +137,44 @@ def read_study(folder: Path) -> Study:
             fix="Make one with `ravenstein init DIR`.",
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise StudyError(
-            "The study file is not valid TOML.",
+            "The study file cannot be read, or is not valid TOML.",
             expected="TOML in UTF-8",
             found=str(error),
             where=FILE,
             fix="Correct the line named.",
         ) from None
     try:
+        _refuse_inner_keys(content)
         study = Study.model_validate({**content, "folder": folder, "text": text})
     except ValidationError as error:
         raise _study_error(text, error) from None
     _check_whole(study)
     return study
+
+
+def _refuse_inner_keys(content: dict[str, Any]) -> None:
+    """Refuse keys that only the program sets, and sources that are not a list."""
+    for key in ("folder", "text"):
+        if key in content:
+            raise StudyError(
+                f"Key {key!r} is not known.",
+                expected=", ".join(_known_keys([])),
+                found=key,
+                where=f"{FILE}, {key}",
+                fix="Remove it.",
+            )
+    if isinstance(content.get("sources"), dict):
+        raise StudyError(
+            "Sources are a list.",
+            expected="[[sources]], in double brackets, for each file",
+            found="[sources]",
+            where=f"{FILE}, sources",
+            fix="Write [[sources]].",
+        )
 
 
 def _check_whole(study: Study) -> None:
@@ -194,7 +226,7 @@ def _study_error(text: str, error: ValidationError) -> StudyError:
         )
     return StudyError(
         f"The value of {key!r} cannot be used.",
-        expected=str(first["msg"]),
+        expected=str(first["msg"]).replace("valid tuple", "list").replace("Input should", "should"),
         found=repr(first["input"])[:60],
         where=where,
         fix="Correct the value; docs/reference/study.md lists the keys.",

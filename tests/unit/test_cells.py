@@ -37,6 +37,11 @@ def test_an_array_becomes_rows_and_comes_back():
         (ROWS, {"area": ["A", "B", "C"], "year": [1, 2]}, "2 missing"),
         (ROWS.set_column(2, "persons", pa.array([1, None, 2, 3])), {"area": None, "year": None},
          "1 cells without a value"),
+        (ROWS.set_column(2, "persons", pa.array([1.0, float("nan"), 2.0, 3.0])),
+         {"area": None, "year": None}, "1 cells without a value"),
+        (ROWS.set_column(0, "area", pa.array(["A", None, "B", "B"])), {"area": None, "year": None},
+         "1 rows without a label"),
+        (ROWS.drop("persons"), {"area": None, "year": None}, "columns area, year"),
     ],
 )  # fmt: skip
 def test_a_missing_or_repeated_cell_raises(rows, labels, found):

@@ -156,6 +156,8 @@ def test_intervals():
     assert a.confidence_interval().coords["bound"].values.tolist() == ["lower", "upper"]
     with pytest.raises(EstimateError, match="between 0 and 1"):
         a.confidence_interval(95)
+    with pytest.raises(EstimateError, match="not known"):
+        a.confidence_interval(kind="norml")
     with pytest.raises(EstimateError, match="needs draws"):
         known(a.point, draws=1, unit="persons").standard_error()
 
@@ -171,3 +173,10 @@ def test_selecting_cells():
     assert chosen.point.values.tolist() == [12.0, 10.0]
     with pytest.raises(EstimateError, match="no cells"):
         small().select(area=["X"])
+    with pytest.raises(EstimateError, match="by lists"):
+        small().select(area="E1")
+
+
+def test_an_estimate_cannot_be_changed_in_place():
+    with pytest.raises(ValueError, match="read-only"):
+        small().point[0] = 99

@@ -26,7 +26,7 @@ def test_rows_hold_what_the_file_holds(official):
     assert persons(file, "E06000001", "births", 2003) == (17, "A")
     assert persons(file, "W06000001", "natural_change", 2002) == (6, "A")
     assert file.areas.to_pylist()[1] == {
-        "area": "W06000001", "name": "Isle of Anglesey", "nation": "W92000004",
+        "area": "W06000001", "name": "Isle of Anglesey", "nation": "W92000004", "line": 3,
     }  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def test_rows_hold_what_the_file_holds(official):
         ("ladcode19", "laname19", 2019),
         ("lacode20", "laname20", 2020),
         ("LADCD23", "LADNM23", 2023),
+        ("ladcode91", "laname91", 1991),
         ("ladcode", "laname", None),
     ],
 )
@@ -70,11 +71,10 @@ def test_thousands_separators(official, text, value):
     assert persons(official.read(), "E06000001", "births", 2002) == (value, "A")
 
 
-@pytest.mark.parametrize("text", ["-161", "−161", "-1,161"])
-def test_net_flows_may_be_negative(official, text):
+@pytest.mark.parametrize(("text", "value"), [("-161", -161), ("−161", -161), ("-1,161", -1161)])
+def test_net_flows_may_be_negative(official, text, value):
     official.set("E06000001", "internal_net_2002", text).write()
-    found, _ = persons(official.read(), "E06000001", "internal_net", 2002)
-    assert found in (-161, -1161)
+    assert persons(official.read(), "E06000001", "internal_net", 2002) == (value, "A")
 
 
 @pytest.mark.parametrize("mark", [":", "..", "", "z", "[x]", "N/A"])
@@ -232,12 +232,23 @@ def spoiled(tmp_path):
     quote.write()
     lines = quote.path.read_text().splitlines()
     quote.path.write_text("\n".join([lines[0], lines[1].replace("Hart", '"Hart'), *lines[2:]]))
-    yield quote, "truncated", "columns"
+    yield quote, "runs over several lines", "lines 2 to 3"
 
     nation = file("nation.csv")
     nation.areas.append(("E92000001", "England", "E"))
     nation.write()
     yield nation, "not that of a local authority", "'E92000001'"
+
+    nameless = file("nameless.csv")
+    nameless.areas[1] = ("W06000001", " ", "W")
+    nameless.write()
+    yield nameless, "has no name", "line 3"
+
+    footnote = file("footnote.csv")
+    footnote.write()
+    with footnote.path.open("a") as stream:
+        stream.write("Source: ONS\n")
+    yield footnote, "a footnote", "'Source: ONS'"
 
     shifted = file("shifted.csv")
     shifted.areas[0] = ("E06000001", "Hartlepool", "S")
@@ -258,7 +269,7 @@ def test_every_spoiled_file_is_told_within_a_second(tmp_path):
         assert file.path.name in caught.value.where, text
         assert caught.value.fix, text
         count += 1
-    assert count == 27
+    assert count == 29
 
 
 def test_a_path_outside_the_study_is_refused(tmp_path):

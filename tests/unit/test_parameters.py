@@ -46,6 +46,8 @@ def test_the_value_in_force_changes_on_its_day(tmp_path):
         ("from = 2001-07-01", "from = 2021-07-01", "no dated values"),
         ('title = "Rate"', 'title = "Rate"\ncolour = "red"', "keys that are not known"),
         ("[rate]", "[rate", "not valid TOML"),
+        ("value = 3", "vlue = 3", "no dated values"),
+        ("from = 2011-07-01", "from = 2001-07-01", "no dated values"),
     ],
 )
 def test_a_parameter_nobody_can_look_up_is_refused(tmp_path, old, new, message):

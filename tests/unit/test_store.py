@@ -6,6 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,7 +15,7 @@ from ravenstein.core.errors import EstimateError, StoreError, TableError
 from ravenstein.core.estimate import estimate
 from ravenstein.core.schema import Column, ColumnType, Table
 from ravenstein.store.database import open_store
-from ravenstein.store.files import replacing, replacing_folder
+from ravenstein.store.files import replacing
 from ravenstein.store.run import start_run
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import POPULATION_EDITIONS
@@ -119,6 +120,8 @@ def test_a_killed_run_leaves_the_version_before(tmp_path, request):
         ).fetchall()
         assert runs == [("complete",), ("killed",), ("complete",)]
         assert [v.vintage for v in store.vintages("population_editions")] == [1, 2]
+        tables = "select count(*) from duckdb_tables() where schema_name = 'data'"
+        assert store.connection.execute(tables).fetchall() == [(2,)], "what was killed is cleared"
 
 
 def test_rows_that_break_the_declaration_are_not_stored(tmp_path):
@@ -178,6 +181,9 @@ def test_estimates_are_parquet_rows_with_float32_draws(tmp_path):
     ):
         vintage = run.write_estimate(FLOWS, given, method=estimate)
     assert vintage.storage == "estimates/flows@1.parquet"
+    again = again_written(tmp_path, given)
+    assert again.storage == vintage.storage, "equal content is kept once"
+    assert len(list((tmp_path / "estimates").iterdir())) == 1
     with open_store(tmp_path) as store:
         back = store.read_estimate(FLOWS)
         columns = dict(store.read(FLOWS).collect_schema())
@@ -185,6 +191,15 @@ def test_estimates_are_parquet_rows_with_float32_draws(tmp_path):
     assert back.unit == "persons"
     assert back.point.equals(given.point)
     assert np.array_equal(back.draws.values, worlds.astype(np.float32).astype(float))
+
+
+def again_written(folder, given):
+    with (
+        open_store(folder, writing=True) as store,
+        start_run(store, study="", engine="duckdb", draws=3, told=lambda step: None) as run,
+        run.step("again"),
+    ):
+        return run.write_estimate(FLOWS, given, method=estimate)
 
 
 def test_estimates_of_a_failed_or_killed_run_are_cleared(tmp_path):
@@ -232,21 +247,78 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
-    folder = tmp_path / "release"
-    for text, fails in (("one", False), ("two", True), ("three", False)):
-        try:
-            with replacing_folder(folder) as new:
-                (new / "page").write_text(text)
-                if fails:
-                    raise KeyError
-        except KeyError:
+def release(study, text, *, fail=False):
+    with (
+        open_store(study / "store", writing=True) as store,
+        start_run(store, study="", engine="duckdb", draws=3, told=lambda step: None) as run,
+        run.step("publish"),
+    ):
+        with run.new_folder(study / "release") as new:
+            (new / "page").write_text(text)
+        assert not (study / "release" / "page").exists() or text != page(study), "not yet public"
+        if fail:
+            raise KeyError("later")
+
+
+def page(study):
+    return (study / "release" / "page").read_text()
+
+
+def test_a_folder_is_published_whole_and_only_with_its_run(tmp_path):
+    release(tmp_path, "one")
+    assert page(tmp_path) == "one"
+    with pytest.raises(KeyError):
+        release(tmp_path, "two", fail=True)
+    assert page(tmp_path) == "one"
+    release(tmp_path, "three")
+    assert page(tmp_path) == "three"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["release", "store"]
+
+
+def test_the_next_run_ends_what_a_kill_interrupted(tmp_path):
+    release(tmp_path, "one")
+    for number, text in ((1, "of a complete run"), (9, "of a dead run")):
+        waiting = tmp_path / f".release.run-{number}"
+        waiting.mkdir()
+        (waiting / "page").write_text(text)
+        with open_store(tmp_path / "store", writing=True):
             pass
-        assert (folder / "page").read_text() == ("one" if fails else text)
-    (folder).rename(tmp_path / ".release.earlier")  # as if killed between the two renames
-    with pytest.raises(KeyError), replacing_folder(folder):
-        raise KeyError
-    assert (folder / "page").read_text() == "three"
+        assert page(tmp_path) == "of a complete run"
+    (tmp_path / "release").rename(tmp_path / ".release.earlier")
+    with open_store(tmp_path / "store", writing=True):
+        pass
+    assert page(tmp_path) == "of a complete run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["release", "store"]
+
+
+def test_a_release_folder_may_be_a_link(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "release").symlink_to(tmp_path / "elsewhere")
+    for text in ("one", "two"):
+        release(tmp_path, text)
+        assert page(tmp_path) == text
+    assert (tmp_path / "release").is_symlink()
+
+
+def test_a_store_that_was_never_filled_is_no_store(tmp_path):
+    duckdb.connect(str(tmp_path / "ravenstein.duckdb")).close()
+    with pytest.raises(StoreError, match="no store yet"), open_store(tmp_path):
+        pass
+    with duckdb.connect(str(tmp_path / "ravenstein.duckdb")) as other:
+        other.execute("create table mine (a integer)")
+    with pytest.raises(StoreError, match="another version"), open_store(tmp_path, writing=True):
+        pass
+
+
+def test_a_damaged_store_is_not_called_busy(tmp_path):
+    write(tmp_path, editions())
+    path = tmp_path / "ravenstein.duckdb"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        first_year(tmp_path)
+    assert "in use" not in caught.value.problem
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file size limits are POSIX")

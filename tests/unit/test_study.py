@@ -45,6 +45,10 @@ def test_a_study_is_read_with_its_defaults(tmp_path):
         ('kind = "myeb3"', 'kind = "myeb9"', "'kind' cannot be used", "line 14", "Correct"),
         ("[period]", "[period", "not valid TOML", "study.toml", "Correct the line"),
         ('file = "a.csv"', "", "'file' is missing", "[sources]", "Add it"),
+        ("[[sources]]", "[sources]", "Sources are a list", "sources", "[[sources]]"),
+        ("[study]", "text = 1\n[study]", "'text' is not known", "text", "Remove it"),
+        ('title = "A study"', 'title = " "', "'title' cannot be used", "line 3", "Correct"),
+        ("[period]", "[release]\ndate = 0\n[period]", "'date' cannot be used", "line 7", "Correct"),
     ],
 )
 def test_a_mistake_names_line_key_and_the_nearest_right_one(

@@ -39,10 +39,13 @@ def to_array(
     [4, 3]
     """
     position, coords = _positions(rows, labels)
-    column = rows.column(value)
-    if column.null_count:
-        raise _cell_error(f"{column.null_count} cells without a value", value, "a value a cell")
+    column = _column(rows, value)
     values = column.to_numpy()
+    missing = column.null_count
+    if values.dtype.kind == "f":
+        missing = int((~np.isfinite(values)).sum())
+    if missing:
+        raise _cell_error(f"{missing} cells without a value", value, "a value a cell")
     shape = tuple(len(names) for names in coords.values())
     filled = np.empty(int(np.prod(shape)), dtype=values.dtype)
     filled[position] = values
@@ -109,7 +112,9 @@ def _positions(
     place = np.zeros(len(rows), dtype=np.int64)
     coords: dict[str, list[Any]] = {}
     for name, wanted in labels.items():
-        column = rows.column(name)
+        column = _column(rows, name)
+        if column.null_count:
+            raise _cell_error(f"{column.null_count} rows without a label", name, "a label a row")
         given = column.unique().to_pylist()
         coords[name] = list(wanted) if wanted is not None else given
         unknown = set(given) - set(coords[name])
@@ -138,6 +143,12 @@ def _positions(
             f"each of {cells} cells once",
         )
     return place, coords
+
+
+def _column(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in rows.column_names:
+        raise _cell_error(f"columns {', '.join(rows.column_names)}", name, "such a column")
+    return rows.column(name)
 
 
 def _cell_error(found: str, where: str, expected: str) -> EstimateError:

@@ -74,6 +74,8 @@ class Estimate:
                 where=f"estimate over {self.point.dims}",
                 fix="Leave out cells that do not exist; mend what produced the values.",
             )
+        for array in (self.point, self.draws):
+            array.values.flags.writeable = False
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -184,6 +186,14 @@ class Estimate:
     def select(self, **labels: Sequence[Any]) -> Estimate:
         """Return the cells with these labels, given as lists, in the order given."""
         for name, wanted in labels.items():
+            if isinstance(wanted, str):
+                raise EstimateError(
+                    "Labels are selected by lists.",
+                    expected=f"{name}=[{wanted!r}]",
+                    found=repr(wanted),
+                    where="select",
+                    fix="Put the label into a list.",
+                )
             absent = [label for label in wanted if label not in self.labels(name)]
             if absent:
                 raise EstimateError(
@@ -238,6 +248,14 @@ class Estimate:
                 found=str(level),
                 where="confidence_interval",
                 fix="Give the level as a proportion.",
+            )
+        if kind not in ("percentile", "normal"):
+            raise EstimateError(
+                "The kind of interval is not known.",
+                expected="percentile or normal",
+                found=str(kind),
+                where="confidence_interval",
+                fix="Use one of those.",
             )
         error = self.standard_error()
         tail = (1 - level) / 2

@@ -130,12 +130,12 @@ def load_parameters(path: Path) -> Parameters:
         ParameterError: If the file is not TOML, or an entry lacks title, unit, source or
             dated values, or has other keys.
     """
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, OSError) as error:
         raise ParameterError(
-            "The parameter file is not valid TOML.",
+            "The parameter file is not there, or not valid TOML.",
             expected="TOML",
             found=str(error),
             where=path.name,
@@ -165,13 +165,17 @@ def _entry(path: Path, text: str, name: str, body: Any) -> Parameter:
             where=where,
             fix="Write it down; no value is used whose source nobody can look up.",
         )
-    values = tuple((v.get("from"), v.get("value")) for v in body.get("values", ()))
-    dated = all(type(start) is dt.date and value is not None for start, value in values)
-    if not values or not dated or list(values) != sorted(values, key=lambda pair: pair[0]):
+    given = body.get("values", ())
+    entries = given if isinstance(given, list) else [given]
+    wrong = [v for v in entries if not isinstance(v, dict) or set(v) != {"from", "value"}]
+    values = () if wrong else tuple((v["from"], v["value"]) for v in entries)
+    days = [start for start, _ in values]
+    dated = all(type(start) is dt.date for start in days) and days == sorted(set(days))
+    if not values or not dated:
         raise ParameterError(
             f"Parameter {name!r} has no dated values in order.",
-            expected="[[…values]] with from = YYYY-MM-DD and value, earliest first",
-            found=f"{len(values)} entries",
+            expected="[[…values]] with from = YYYY-MM-DD and value, each day once, earliest first",
+            found=f"{len(entries)} entries, {len(wrong)} of them of another form",
             where=where,
             fix="Give every value the first day it is in force.",
         )

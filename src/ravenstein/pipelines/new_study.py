@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import SourceError, StudyError
-from ravenstein.store.files import replacing, write_csv
-from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
+from ravenstein.pipelines.population import missing_nations
+from ravenstein.store.files import write_csv, write_text
+from ravenstein.store.readers.myeb3 import Myeb3, looks_like_myeb3, read_myeb3
 from ravenstein.study import FILE
 from ravenstein.twin import components
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TWIN_FILE = "sources/twin_summary_components_of_change.csv"
+_SOURCE_OF_MYEB3 = (
+    "Source: Office for National Statistics, National Records of Scotland, Northern Ireland "
+    "Statistics and Research Agency, mid-year population estimates (MYEB3). Contains public sector "
+    "information licensed under the Open Government Licence v3.0."
+)
 _SEED = 1885
 _TEMPLATE = """\
 # A Ravenstein study. All keys: docs/reference/study.md
@@ -23,6 +29,7 @@ _TEMPLATE = """\
 [study]
 title = {title}
 producer = {producer}
+source = {source}
 contact = {contact}
 simulated = {simulated}{folders}
 seed = {seed}
@@ -45,7 +52,7 @@ areas = {areas}         # a file with another number of areas is refused
 """
 
 
-def new_study(folder: Path, data: Path | None = None) -> Path:
+def new_study(folder: Path, data: Path | None = None) -> list[str]:
     """Make a study: of the simulated twin, or of the official files in a folder.
 
     Args:
@@ -54,7 +61,7 @@ def new_study(folder: Path, data: Path | None = None) -> Path:
             where they are, not copied.
 
     Returns:
-        The study file.
+        What the user must know: files that look like the family but are not used, and why.
 
     Raises:
         StudyError: If there is a study already.
@@ -69,10 +76,9 @@ def new_study(folder: Path, data: Path | None = None) -> Path:
             where=str(folder),
             fix="Choose another folder, or edit the study that is there.",
         )
-    text = _twin_study(folder) if data is None else _official_study(folder, data)
-    with replacing(path) as target:
-        target.write_text(text, encoding="utf-8")
-    return path
+    text, notes = (_twin_study(folder), []) if data is None else _official_study(folder, data)
+    write_text(text, path)
+    return notes
 
 
 def _twin_study(folder: Path) -> str:
@@ -80,7 +86,8 @@ def _twin_study(folder: Path) -> str:
     write_csv(table, folder / _TWIN_FILE)
     return _TEMPLATE.format(
         title=_quoted("Population of the Twin Kingdom"),
-        producer=_quoted("Ravenstein, simulated data"),
+        producer=_quoted("the Ravenstein project"),
+        source=_quoted("Simulated data."),
         contact=_quoted(""),
         simulated="true",
         folders="",
@@ -92,27 +99,39 @@ def _twin_study(folder: Path) -> str:
     ) + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=table.num_rows)
 
 
-def _official_study(folder: Path, data: Path) -> str:
+def _official_study(folder: Path, data: Path) -> tuple[str, list[str]]:
     found: dict[str, Myeb3] = {}
-    for path in sorted(data.rglob("*.csv")):
-        try:
-            file = read_myeb3(path, os.path.relpath(path, folder))
-        except SourceError:  # another table, or a file `check` will explain once it is named
+    notes: list[str] = []
+    for path in sorted(data.rglob("*")):
+        if path.suffix.lower() != ".csv" or not path.is_file():
             continue
-        found.setdefault(file.edition, file)
+        name = os.path.relpath(path, folder)
+        try:
+            file = read_myeb3(path, name)
+        except SourceError as error:
+            if looks_like_myeb3(path):
+                notes.append(f"Not used: {error.where}: {error.problem} (found: {error.found})")
+            continue
+        if file.edition in found:
+            other = found[file.edition].facts.name
+            notes.append(f"Not used: {name}: the same edition as {other}. Choose in study.toml.")
+            continue
+        found[file.edition] = file
     if not found:
         raise SourceError(
             "No summary components of change file (MYEB3) was found.",
             expected="a CSV such as MYEB3_summary_components_of_change_series_UK_(2020_geog21).csv",
-            found=f"{sum(1 for _ in data.rglob('*'))} other files and folders",
+            found="; ".join(notes) or f"{sum(1 for _ in data.rglob('*'))} other files and folders",
             where=str(data),
             fix="Download the file from the publisher into the folder.",
         )
+    notes += missing_nations(list(found.values()))
     files = sorted(found.values(), key=lambda file: (file.years[-1], file.geography))
     latest = files[-1]
     text = _TEMPLATE.format(
         title=_quoted("Population of the United Kingdom"),
-        producer=_quoted("Office for National Statistics, with NRS and NISRA"),
+        producer=_quoted("your organisation"),
+        source=_quoted(_SOURCE_OF_MYEB3),
         contact=_quoted(""),
         simulated="false",
         folders=f"\ndata_folders = [{_quoted(os.path.relpath(data, folder))}]",
@@ -122,9 +141,10 @@ def _official_study(folder: Path, data: Path) -> str:
         geography=latest.geography,
         designation=_quoted("Trial release from published official figures"),
     )
-    return text + "".join(
+    text += "".join(
         _SOURCE.format(file=_quoted(file.facts.name), areas=file.areas.num_rows) for file in files
     )
+    return text, notes
 
 
 def _quoted(text: str) -> str:

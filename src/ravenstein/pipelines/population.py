@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from ravenstein.store.database import memory_store
 from ravenstein.store.files import inside
 from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
-from ravenstein.tables.geography import AREAS
+from ravenstein.tables.geography import AREAS, NATIONS, TWIN_NATIONS
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
@@ -31,6 +32,8 @@ from ravenstein.tables.population import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ravenstein.store.run import Run
     from ravenstein.study import Source, Study
 
@@ -79,8 +82,9 @@ def population(study: Study, run: Run) -> None:
             parameters=parameters(),
             inputs=_BEHIND_ACCOUNT,
         )
-        count, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
-        run.warnings += warnings
+        account = run.store.collect(run.read(POPULATION_ACCOUNT))
+        count, warnings = balance_counts(study, account, files)
+        run.warnings += [*missing_nations(files), *warnings]
         step.note = ", ".join(f"{count[name]:,} {name.replace('_', ' ')}" for name in sorted(count))
 
     with run.step("Check the published figures") as step:
@@ -106,15 +110,15 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
             file = read_source(study, source)
             with memory_store() as store:
                 estimates, components, areas = (
-                    store.from_rows(rows)
-                    for rows in (
-                        file.estimates,
-                        file.components,
-                        with_nations(file.edition, file.areas),
+                    store.checked_rows(table, rows)
+                    for table, rows in (
+                        (POPULATION_ESTIMATES, file.estimates),
+                        (POPULATION_COMPONENTS, file.components),
+                        (AREAS, with_nations(file.edition, file.areas)),
                     )
                 )
                 account = balance(estimates, components, areas, parameters()["rounding"])
-                balance_counts(study, store.collect(account))
+                balance_counts(study, store.collect(account), [file])
             good.append(file)
         except RavensteinError as error:
             wrong.append(error)
@@ -148,7 +152,31 @@ def read_source(study: Study, source: Source) -> Myeb3:
             where=source.file,
             fix="Download the file again if it is cut short; or correct `areas` in study.toml.",
         )
+    invented = TWIN_NATIONS & set(file.areas["nation"].to_pylist())
+    if invented and not study.study.simulated:
+        raise SourceError(
+            "A source holds areas of the simulated twin.",
+            expected="areas of real nations",
+            found=f"codes beginning with {', '.join(sorted(code[0] for code in invented))}",
+            where=source.file,
+            fix="Correct the codes; or say simulated = true under [study].",
+        )
     return file
+
+
+def missing_nations(files: list[Myeb3]) -> list[str]:
+    """Say which nations of a state an edition lacks: its total is then not the state's."""
+    found = []
+    for file in files:
+        present = set(file.areas["nation"].to_pylist())
+        for state in sorted({NATIONS.parents[nation] for nation in present}):
+            nations = {code for code, parent in NATIONS.parents.items() if parent == state}
+            if absent := sorted(NATIONS.labels[code] for code in nations - present):
+                found.append(
+                    f"Edition {file.edition} lacks {' and '.join(absent)}: its total is not that "
+                    f"of {NATIONS.labels[state]}."
+                )
+    return found
 
 
 def described(file: Myeb3) -> str:
@@ -213,7 +241,7 @@ def editions_of(files: list[Myeb3]) -> pa.Table:
             "last": [file.years[-1] for file in files],
             "areas": [file.areas.num_rows for file in files],
             "missing": [file.missing for file in files],
-            "file": [file.facts.name for file in files],
+            "file": [PurePath(file.facts.name).name for file in files],
             "sha256": [file.facts.sha256 for file in files],
         }
     )
@@ -242,12 +270,15 @@ def _write_sources(study: Study, run: Run, files: list[Myeb3]) -> None:
     run.write(POPULATION_COMPONENTS, components, method=read_myeb3, inputs=origins)
 
 
-def balance_counts(study: Study, account: pa.Table) -> tuple[Counter[str], list[str]]:
+def balance_counts(
+    study: Study, account: pa.Table, files: Sequence[Myeb3] = ()
+) -> tuple[Counter[str], list[str]]:
     """Count accounts by status, and say what a reader must be warned of.
 
     Args:
         study: The study.
         account: Rows of `population_account`.
+        files: The files behind it, to name places in them.
 
     Returns:
         Number of areas and years by status, and warnings.
@@ -259,19 +290,33 @@ def balance_counts(study: Study, account: pa.Table) -> tuple[Counter[str], list[
     rows = account.select(["edition", "area", "year", "residual", "status"]).to_pylist()
     count = Counter(row["status"] for row in rows)
     off = [row for row in rows if row["status"] == "unbalanced"]
+    # totals repeat what their areas show, so areas are named
+    local = [row for row in off if row["area"] not in NATIONS.labels] or off
     cells = listed(
-        sorted(f"{r['area']} {r['year']} ({r['edition']}): {r['residual']:+d}" for r in off), 3
+        [f"{r['area']} {r['year']} ({r['edition']}): {r['residual']:+d}" for r in local], 3
     )
     if off and not study.population.allow_unbalanced:
         raise AccountError(
-            f"The account does not balance in {len(off)} of {len(rows)} areas and years.",
+            f"The account does not balance in {len(local)} areas and years.",
             expected="stock = stock before + births − deaths + net migration + other changes",
             found=cells,
-            where="population_account",
+            where=_place(local[0], files) or "population_account",
             fix="Correct the source; or publish the residuals with [population] "
             "allow_unbalanced = true.",
         )
-    warnings = [f"{len(off)} accounts do not balance: {cells}."] if off else []
+    warnings = [f"{len(local)} accounts do not balance: {cells}."] if off else []
     if count["no_figures"]:
         warnings.append(f"{count['no_figures']} areas and years have no complete figures.")
     return count, warnings
+
+
+def _place(row: dict[str, Any], files: Sequence[Myeb3]) -> str | None:
+    """Return file, line and columns behind an area's year."""
+    for file in files:
+        if file.edition == row["edition"]:
+            lines = dict(
+                zip(*(file.areas[name].to_pylist() for name in ("area", "line")), strict=True)
+            )
+            columns = f"columns …_{row['year']} and population_{row['year'] - 1}"
+            return f"{file.facts.name}, line {lines[row['area']]}, {columns}"
+    return None

@@ -6,24 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import narwhals as nw
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from ravenstein.pipelines.population import published_edition
+from ravenstein.pipelines.population import balance_counts, published_edition
 from ravenstein.release.site import Area, Release, pages, published_areas
 from ravenstein.release.tables import PublishedTable
-from ravenstein.store.files import replacing_folder, write_csv, write_parquet
-from ravenstein.store.provenance import code_version
+from ravenstein.store.files import file_hash, write_csv, write_parquet, write_text
+from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
     POPULATION_EDITIONS,
 )
+from ravenstein.tables.release import RELEASE_FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pyarrow as pa
 
     from ravenstein.core.schema import Table
     from ravenstein.store.run import Run
@@ -31,29 +31,46 @@ if TYPE_CHECKING:
 
 FOLDER = "release"
 ADDRESS = f"{FOLDER}/index.html"
+_BEHIND_RELEASE = tuple(
+    FromTable(name)
+    for name in ("population_account", "population_checks", "population_editions", "areas")
+)
 
 
 def release(study: Study, run: Run) -> None:
     """Publish the account: a page an area, tables to download, quality.
 
-    The folder `release` is replaced as a whole when everything is written.
+    The folder `release` is replaced as a whole, when the run is complete.
+
+    Raises:
+        AccountError: If a stored account does not balance and the study does not allow it.
     """
     with run.step("Gather the release") as step:
         content = _content(study, run)
         step.note = f"edition {content.edition}, {len(content.areas)} areas"
-    with run.step("Write pages and tables") as step, replacing_folder(study.folder / FOLDER) as new:
+    with run.step("Write pages and tables") as step, run.new_folder(study.folder / FOLDER) as new:
         count = 0
         for path, text in pages(content):
-            target = new / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            write_text(text, new / path)
             count += 1
         for table in content.tables:
             _write_table(table, new / "downloads")
         account = content.tables[0]
         for area in content.areas:
             _write_table(_of_area(account, area), new / "downloads" / "areas")
+        run.write(RELEASE_FILES, _files(new), method=release, inputs=_BEHIND_RELEASE)
         step.note = f"{count} pages, {len(content.tables)} tables"
+
+
+def _files(folder: Path) -> pa.Table:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return pa.table(
+        {
+            "path": [path.relative_to(folder).as_posix() for path in paths],
+            "sha256": [file_hash(path) for path in paths],
+            "size": [path.stat().st_size for path in paths],
+        }
+    )
 
 
 def _content(study: Study, run: Run) -> Release:
@@ -69,10 +86,15 @@ def _content(study: Study, run: Run) -> Release:
     areas = rows(AREAS)
     account = rows(POPULATION_ACCOUNT, year > period.first, year <= period.last)
     checks = run.store.collect(run.read(POPULATION_CHECKS).sort(*POPULATION_CHECKS.grain))
-    one, every = (f"{about.producer}, {what}" for what in (f"edition {edition}", "all editions"))
+    _, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
+    run.warnings += [warning for warning in warnings if warning not in run.warnings]
+    one, every = (
+        f"{about.source or about.producer} Edition{what}" for what in (f" {edition}", "s: all")
+    )
     return Release(
         title=about.title,
         producer=about.producer,
+        source=about.source,
         contact=about.contact,
         designation=study.release.designation,
         date=study.release.date,
@@ -100,7 +122,7 @@ def _write_table(table: PublishedTable, folder: Path) -> None:
     rows = table.arrow()
     write_csv(rows, folder / f"{table.name}.csv")
     write_parquet(rows, folder / f"{table.name}.parquet")
-    (folder / f"{table.name}.csv-metadata.json").write_text(table.csv_metadata(), encoding="utf-8")
+    write_text(table.csv_metadata(), folder / f"{table.name}.csv-metadata.json")
 
 
 def _of_area(account: PublishedTable, area: Area) -> PublishedTable:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from ravenstein.core.parameters import Parameters, load_parameters
-from ravenstein.tables.population import COMPONENTS, POPULATION_ACCOUNT
+from ravenstein.tables.population import COMPONENTS, OTHER_CHANGES, POPULATION_ACCOUNT
 
 if TYPE_CHECKING:
     from ravenstein.core.parameters import Parameter
 
 CELL = ("edition", "area", "year")
-OTHER = ("other_change", "special_change", "unattributable", "other_adjustment")
 _FLOWS = (
     "births", "deaths", "internal_in", "internal_out", "internal_net",
     "international_in", "international_out", "international_net", "other_change",
@@ -47,7 +46,8 @@ def balance(estimates: Rows, components: Rows, areas: Rows, rounding: Parameter)
         Rows of `population_account`. A year without an opening or closing population, or with a
         component without figures, has no residual and the status `no_figures`. A nation is the
         sum of its areas; internal inflows and outflows are left out there, because a move
-        between two areas of a nation is not a move into the nation.
+        between two areas of a nation is not a move into the nation. A sum that differs is
+        `unbalanced` where one of its areas is: rounding elsewhere does not excuse it.
 
     Notes:
         $R_t = P_t - P_{t-1} - B_t + D_t - N^{int}_t - N^{ext}_t - O_t$ with births $B$, deaths
@@ -57,17 +57,18 @@ def balance(estimates: Rows, components: Rows, areas: Rows, rounding: Parameter)
     Source:
         ONS, Population estimates for the UK, mid-year: methods guide, the component method.
     """
-    local = _local(estimates, components, areas, rounding)
-    wider = [_summed(local, level) for level in ("nation", "state")]
-    return (
-        nw.concat([local.drop("nation", "state"), *wider])
-        .with_columns(
-            natural_change=nw.col("births") - nw.col("deaths"),
-            residual=_residual().cast(nw.Int64),
-        )
-        .with_columns(status=_status())
-        .select(*POPULATION_ACCOUNT.names)
-    )
+    local = _with_status(_local(estimates, components, areas, rounding))
+    wider = [_with_status(_summed(local, level)) for level in ("nation", "state")]
+    every = [frame.select(*POPULATION_ACCOUNT.names) for frame in (local, *wider)]
+    return nw.concat(every)
+
+
+def _with_status(rows: Rows) -> Rows:
+    """Add natural change, residual and status; `tolerance` is what rounding may explain."""
+    natural = nw.col("births") - nw.col("deaths")
+    return rows.with_columns(
+        natural_change=natural.cast(nw.Int64), residual=_residual().cast(nw.Int64)
+    ).with_columns(status=_status())
 
 
 def _residual() -> nw.Expr:
@@ -89,7 +90,7 @@ def _status() -> nw.Expr:
 def across(components: Rows) -> Rows:
     """Lay the components of a cell side by side, a column each; null where there is no figure."""
     value = nw.col("persons")
-    is_other = nw.col("component").is_in(list(OTHER))
+    is_other = nw.col("component").is_in(list(OTHER_CHANGES))
     wide = components.group_by(*CELL).agg(
         *[
             nw.when(nw.col("component") == name).then(value).max().alias(name)
@@ -97,7 +98,7 @@ def across(components: Rows) -> Rows:
         ],
         nw.when(is_other & value.is_null()).then(1).otherwise(0).sum().alias("other_missing"),
     )
-    other = reduce(add, [nw.col(name).fill_null(0) for name in OTHER])
+    other = reduce(add, [nw.col(name).fill_null(0) for name in OTHER_CHANGES])
     given = nw.col("other_missing") == 0
     return wide.with_columns(other_change=nw.when(given).then(other).cast(nw.Int64))
 
@@ -132,11 +133,12 @@ def _tolerance(rounding: Parameter) -> nw.Expr:
 def _summed(local: Rows, level: str) -> Rows:
     """Sum local authorities into a level; a sum with a missing part is missing."""
     names = ("opening", *_FLOWS, "closing", "tolerance")
+    unexplained = (nw.col("status") == "unbalanced").cast(nw.Int64).sum().alias("unexplained")
     sums = [nw.col(name).sum().alias(name) for name in names]
     missing = [
         nw.col(name).is_null().cast(nw.Int64).sum().alias(f"{name}_missing") for name in names
     ]
-    grouped = local.group_by("edition", level, "year").agg(*sums, *missing)
+    grouped = local.group_by("edition", level, "year").agg(*sums, *missing, unexplained)
     whole = [
         nw.when(nw.col(f"{name}_missing") == (-1 if name in _NOT_ADDITIVE else 0))
         .then(nw.col(name))
@@ -144,4 +146,9 @@ def _summed(local: Rows, level: str) -> Rows:
         .alias(name)
         for name in names
     ]
-    return grouped.rename({level: "area"}).select(*CELL, *whole)
+    allowed = nw.when(nw.col("unexplained") == 0).then(nw.col("tolerance")).otherwise(nw.lit(0))
+    return (
+        grouped.rename({level: "area"})
+        .select(*CELL, *whole, "unexplained")
+        .with_columns(tolerance=allowed)
+    )

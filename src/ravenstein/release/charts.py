@@ -29,8 +29,11 @@ def population_chart(values: Values) -> str:
         The SVG.
     """
     last = values[-1]
-    label = {**last, "text": f"{last['population']:,}"}
-    return _drawn(_population_spec(), {"series": values, "last": [label]})
+    label = [{**last, "text": f"{last['population']:,}"}]
+    # a line that falls to its end passes above the last point: the label then stands below
+    falls = values[-2]["population"] > last["population"]
+    above, below = ([], label) if falls else (label, [])
+    return _drawn(_population_spec(), {"series": values, "above": above, "below": below})
 
 
 def components_chart(values: Values) -> str:
@@ -54,45 +57,43 @@ def components_chart(values: Values) -> str:
 def _population_spec() -> dict[str, Any]:
     import altair as alt
 
-    x = alt.X(
-        "year:Q",
-        title=None,
-        axis=alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=6),
-        scale=alt.Scale(nice=False, padding=8),
-    )
     y = alt.Y(
         "population:Q",
         title=None,
-        scale=alt.Scale(zero=False, padding=18),
+        scale=alt.Scale(zero=False, padding=24),
         axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
     )
     line = alt.Chart(alt.NamedData("series")).mark_line(color=DARK_BLUE, strokeWidth=3)
-    last = alt.Chart(alt.NamedData("last"))
-    point = last.mark_point(color=DARK_BLUE, filled=True, size=70, opacity=1)
-    text = last.mark_text(
-        align="right", dx=-2, dy=-14, fontSize=SIZE + 1, fontWeight="bold", color=DARK_BLUE
-    ).encode(text="text:N")
-    chart = (line + point + text).encode(x=x, y=y).properties(width=WIDTH - 80, height=230)
-    return _styled(chart, ("series", "last"))
+    ends = []
+    for name, shift in (("above", -14), ("below", 20)):
+        last = alt.Chart(alt.NamedData(name))
+        ends.append(last.mark_point(color=DARK_BLUE, filled=True, size=70, opacity=1))
+        text = last.mark_text(
+            align="right", dx=-2, dy=shift, fontSize=SIZE + 1, fontWeight="bold", color=DARK_BLUE
+        )
+        ends.append(text.encode(text="text:N"))
+    chart = alt.layer(line, *ends).encode(x=_years(6), y=y).properties(width=WIDTH - 80, height=230)
+    return _styled(chart, ("series", "above", "below"))
+
+
+def _years(ticks: int) -> Any:
+    import altair as alt
+
+    axis = alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=ticks)
+    return alt.X("year:Q", title=None, axis=axis, scale=alt.Scale(nice=False, padding=8))
 
 
 @cache
 def _components_spec() -> dict[str, Any]:
     import altair as alt
 
-    x = alt.X(
-        "year:Q",
-        title=None,
-        axis=alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=3),
-        scale=alt.Scale(nice=False, padding=8),
-    )
     y = alt.Y(
         "persons:Q",
         title=None,
         axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1, domain=False, ticks=False),
     )
     data = alt.NamedData("series")
-    bars = alt.Chart(data).mark_bar(color=DARK_BLUE, size=6).encode(x=x, y=y)
+    bars = alt.Chart(data).mark_bar(color=DARK_BLUE, size=6).encode(x=_years(3), y=y)
     zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
     chart = (
         alt.layer(bars, zero)

@@ -88,6 +88,7 @@ class Release:
 
     title: str
     producer: str
+    source: str
     contact: str
     designation: str
     date: dt.date | None

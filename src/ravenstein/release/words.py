@@ -88,7 +88,7 @@ def flow_sentence(net: int | None, what: str) -> str:
     'international migration took away 20 people'
     """
     if net is None:
-        return f"net {what} is not available"
+        return f"{what} is not available"
     if net == 0:
         return f"{what} left the number of people unchanged"
     people = "person" if abs(net) == 1 else "people"

@@ -15,7 +15,7 @@ import pyarrow.parquet as arrow_parquet
 
 from ravenstein.core.errors import StoreError
 from ravenstein.store.checks import checked
-from ravenstein.store.files import read_rows
+from ravenstein.store.files import read_rows, recover_folders
 from ravenstein.store.provenance import DDL, refuse_other_schema
 
 if TYPE_CHECKING:
@@ -90,7 +90,15 @@ class Store:
             SourceError: If the file cannot be read as that table.
             TableError: If its rows break the declaration.
         """
-        frame = self.from_rows(read_rows(path, path.name, table))
+        return self.checked_rows(table, read_rows(path, path.name, table))
+
+    def checked_rows(self, table: Table, rows: pa.Table) -> nw.LazyFrame[Any]:
+        """Return Arrow rows as a lazy frame, checked against a declaration.
+
+        Raises:
+            TableError: If they break it.
+        """
+        frame = self.from_rows(rows)
         checked(table, frame)
         return frame
 
@@ -104,7 +112,16 @@ class Store:
         from ravenstein.core.cells import estimate_from_rows
 
         found = self.vintage(table.name, vintage)
-        rows = arrow_parquet.read_table(self.folder / found.storage)
+        path = self.folder / found.storage
+        if not path.is_file():
+            raise StoreError(
+                "A stored estimate is not there.",
+                expected=found.storage,
+                found="nothing of that name",
+                where="store/",
+                fix="Restore it from a backup, or run again.",
+            )
+        rows = arrow_parquet.read_table(path)
         return estimate_from_rows(rows, table.column("point").unit or "")
 
     def relation(self, storage: str) -> duckdb.DuckDBPyRelation:
@@ -176,13 +193,7 @@ def open_store(folder: Path, *, writing: bool = False) -> Iterator[Store]:
     """
     path = folder / FILE
     if not writing and not path.is_file():
-        raise StoreError(
-            "The study has no store yet.",
-            expected=FILE,
-            found="nothing of that name",
-            where=f"{folder.name}/",
-            fix="Run `ravenstein run DIR` first.",
-        )
+        raise no_store(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(str(path), read_only=not writing)
@@ -193,11 +204,15 @@ def open_store(folder: Path, *, writing: bool = False) -> Iterator[Store]:
         yield Store(folder, connection)
     except duckdb.IOException as error:
         raise StoreError(
-            "The store could not be written; what was there before is unchanged.",
-            expected="room and permission to write",
+            "The store could not be written; what was there before is unchanged."
+            if writing
+            else "The store could not be read.",
+            expected="room and permission to write" if writing else "files that can be read",
             found=str(error).splitlines()[0][:200],
             where=f"store/{FILE}",
-            fix="Free space or correct the permissions, then run again.",
+            fix="Free space or correct the permissions, then run again."
+            if writing
+            else "Restore the store from a backup, or run again.",
         ) from None
     finally:
         with contextlib.suppress(duckdb.Error):
@@ -212,16 +227,26 @@ def memory_store() -> Iterator[Store]:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, *, writing: bool) -> None:
-    with contextlib.suppress(duckdb.CatalogException):
-        refuse_other_schema(int(single_value(connection, "SELECT version FROM provenance.store")))
-        if writing:
-            _clear_unfinished(connection, folder)
-        return
-    if not writing:
+    """Make the tables of provenance in a new file; refuse a file that is no store."""
+    try:
+        known = single_value(connection, "SELECT count(*) FROM duckdb_tables()")
+        if known:
+            query = "SELECT version FROM provenance.store"
+            refuse_other_schema(int(single_value(connection, query)))
+        elif not writing:
+            raise no_store(folder)
+        else:
+            connection.begin()
+            connection.execute(DDL)
+            connection.commit()
+    except duckdb.CatalogException:
         refuse_other_schema(0)
-    connection.begin()
-    connection.execute(DDL)
-    connection.commit()
+    except duckdb.IOException:
+        raise
+    except duckdb.Error as error:
+        raise _unusable(error) from None
+    if writing:
+        _clear_unfinished(connection, folder)
 
 
 def _clear_unfinished(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -241,6 +266,21 @@ def _clear_unfinished(connection: duckdb.DuckDBPyConnection, folder: Path) -> No
     for path in (folder / "estimates").glob("*"):
         if (path.relative_to(folder).as_posix(),) not in kept:
             path.unlink()
+    complete = connection.execute(
+        "SELECT run FROM provenance.runs WHERE status = 'complete'"
+    ).fetchall()
+    recover_folders(folder.parent, {run for (run,) in complete})
+
+
+def no_store(folder: Path) -> StoreError:
+    """Return the error for a study that was never run."""
+    return StoreError(
+        "The study has no store yet.",
+        expected=FILE,
+        found="none",
+        where=f"{folder.name}/",
+        fix="Run `ravenstein run DIR` first.",
+    )
 
 
 def _not_stored(name: str) -> StoreError:
@@ -254,15 +294,25 @@ def _not_stored(name: str) -> StoreError:
 
 
 def _unusable(error: Exception) -> StoreError:
-    busy = "lock" in str(error).lower()
+    text = str(error)
+    if "Could not set lock" in text:
+        return StoreError(
+            "The store is in use by another run.",
+            expected="a store nobody else is writing",
+            found="a lock on the file",
+            where=f"store/{FILE}",
+            fix="Wait until the other run has ended.",
+        )
+    refused = isinstance(error, PermissionError) or "ermission denied" in text
     return StoreError(
-        "The store is in use by another run." if busy else "The store cannot be opened.",
-        expected="a store nobody else is writing" if busy else "a DuckDB file that can be read",
-        found="a lock on the file" if busy else type(error).__name__,
+        "The store cannot be opened.",
+        expected="permission to read and write" if refused else "a DuckDB file that can be read",
+        found="permission denied" if refused else text.splitlines()[0][:120],
         where=f"store/{FILE}",
-        fix="Wait until the other run has ended." if busy
+        fix="Correct the permissions of the folder."
+        if refused
         else "Restore the file from a backup, or move the folder `store` away and run again.",
-    )  # fmt: skip
+    )
 
 
 def utc_now() -> dt.datetime:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from ravenstein.store.database import Store, Vintage
 
 Cells = dict[str, list[Any]]
-_CONDITION = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*")
+_CONDITION = re.compile(
+    r"\s*(?P<column>\w+)\s*=\s*(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<plain>[^\s'\"=]+))"
+    r"\s*(?:(?P<more>\band\b)|$)",
+    re.IGNORECASE,
+)
 _MOST_ROWS = 5
 _MOST_LISTED = 4
 
@@ -65,16 +69,19 @@ def conditions(table: Table, where: str | None) -> Cells:
         TableError: If a column is not the table's.
     """
     found: Cells = {}
-    for part in re.split(r"\s+and\s+", where.strip(), flags=re.IGNORECASE) if where else []:
-        match = _CONDITION.fullmatch(part)
+    rest = where
+    while rest is not None:
+        match = _CONDITION.match(rest)
         if not match:
-            raise _bad_condition(part, "COLUMN=VALUE, joined by and")
-        column = table.column(match[1])
-        text = match[2].strip("'\"")
-        if column.type is ColumnType.INTEGER and not re.fullmatch(r"-?\d+", text):
-            raise _bad_condition(part, f"a whole number for {column.name}")
+            raise _bad_condition(rest, "COLUMN=VALUE, joined by and; quotes around spaces")
+        column = table.column(match["column"])
+        text = next(part for part in match.group("single", "double", "plain") if part is not None)
+        if column.type is ColumnType.INTEGER and not re.fullmatch(r"-?\d{1,18}", text):
+            raise _bad_condition(match[0], f"a whole number for {column.name}")
         value: Any = int(text) if column.type is ColumnType.INTEGER else text
-        found.setdefault(column.name, []).append(value)
+        if found.setdefault(column.name, [value]) != [value]:
+            raise _bad_condition(match[0], f"one value of {column.name}")
+        rest = rest[match.end() :] if match["more"] else None
     return found
 
 
@@ -88,7 +95,14 @@ def _bad_condition(part: str, expected: str) -> StudyError:
     )
 
 
-def explain(store: Store, study: Path, table: Table, where: str | None = None) -> Explanation:
+def explain(
+    store: Store,
+    study: Path,
+    table: Table,
+    where: str | None = None,
+    *,
+    vintage: int | None = None,
+) -> Explanation:
     """Trace a table, or some of its cells, to the files.
 
     Args:
@@ -96,12 +110,13 @@ def explain(store: Store, study: Path, table: Table, where: str | None = None) -
         study: The study's folder, for the files.
         table: The table asked about.
         where: Which cells, as for `conditions`.
+        vintage: Which vintage; the latest where not given.
 
     Returns:
         The trace. Counts are of the vintages that were really read.
     """
     cells = conditions(table, where)
-    found = _trace(store, study, store.vintage(table.name), _clauses_of(cells), cells)
+    found = _trace(store, study, store.vintage(table.name, vintage), _clauses_of(cells), cells)
     if not found.rows:
         raise StudyError(
             f"Table {table.name!r} has no such cell.",
@@ -134,7 +149,7 @@ def _trace(
         store.code_version(vintage.run),
         shortened(clauses),
         int(chosen.count("*").fetchall()[0][0]),
-        _rows(chosen.order(", ".join(table.grain)).limit(_MOST_ROWS)) if cells else [],
+        _rows(table, chosen) if cells else [],
     )
     for kind, name, write, sha256, row_clauses, applies in store.connection.execute(
         "SELECT kind, name, from_write, sha256, clauses, applies FROM provenance.inputs "
@@ -151,9 +166,12 @@ def _trace(
     return explanation
 
 
-def _rows(relation: Any) -> list[dict[str, Any]]:
-    names = relation.columns
-    return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+def _rows(table: Table, chosen: Any) -> list[dict[str, Any]]:
+    """Return the first rows, without columns that may point to a person."""
+    shown = [column.name for column in table.columns if not column.identifying]
+    first = chosen.order(", ".join(f'"{name}"' for name in table.grain)).limit(_MOST_ROWS)
+    rows = first.select(", ".join(f'"{name}"' for name in shown)).fetchall() if shown else []
+    return [dict(zip(shown, row, strict=True)) for row in rows]
 
 
 def _filled(clause: str, cells: Cells) -> str | None:
@@ -173,10 +191,13 @@ def _origin(
 ) -> FileOrigin:
     path = study / name
     state = "unchanged"
-    if not path.is_file():
-        state = "no longer there"
-    elif file_hash(path) != sha256:
-        state = "changed since it was read"
+    try:
+        if not path.is_file():
+            state = "no longer there"
+        elif file_hash(path) != sha256:
+            state = "changed since it was read"
+    except OSError:
+        state = "not readable"
     if values is None or state != "unchanged":
         return FileOrigin(name, sha256, state, "all rows", None, [])
     lines = matching_lines(path, column, {str(value) for value in values})

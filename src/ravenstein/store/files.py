@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import ctypes
 import hashlib
 import os
 import re
@@ -90,7 +91,11 @@ class TextFile:
 
     def __iter__(self) -> Iterator[str]:
         """Yield lines without a leading byte-order mark."""
-        with self.path.open("rb") as stream:
+        try:
+            opened = self.path.open("rb")
+        except OSError as error:
+            raise _unreadable(self.shown, error) from None
+        with opened as stream:
             self._refuse_other_formats(stream)
             number = 0
             while line := stream.readline(LONGEST_LINE):
@@ -144,6 +149,16 @@ class TextFile:
         )
 
 
+def _unreadable(shown: str, error: Exception) -> SourceError:
+    return SourceError(
+        "A source file cannot be read.",
+        expected="a file that may be read",
+        found=getattr(error, "strerror", None) or str(error),
+        where=shown,
+        fix="Correct the path or the permissions.",
+    )
+
+
 def matching_lines(path: Path, column: str, values: Collection[str]) -> list[int]:
     """Return the line numbers of a CSV file whose column holds one of the values.
 
@@ -178,8 +193,12 @@ def inside(folder: Path, given: str, allowed: tuple[Path, ...]) -> Path:
     Raises:
         SourceError: If the path, links followed, leads elsewhere.
     """
-    path = (folder / given).resolve()
-    roots = (folder.resolve(), *(root.resolve() for root in allowed))
+    try:
+        path = (folder / given).resolve()
+        path.is_file()  # a name that no file can have raises here
+        roots = (folder.resolve(), *(root.resolve() for root in allowed))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(given.replace("\0", "?")[:100], error) from None
     if not any(path.is_relative_to(root) for root in roots):
         raise SourceError(
             "A source lies outside the study.",
@@ -197,9 +216,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A killed or failed writer leaves the earlier file as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with _full_disk_told(path):
+    with _failure_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield unfinished
             with unfinished.open("rb") as stream:
@@ -209,35 +228,73 @@ def replacing(path: Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write text in UTF-8, as a whole or not at all."""
+    with replacing(path) as target:
+        target.write_text(text, encoding="utf-8")
+
+
 @contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of `folder` when all is written."""
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    recover_folder(folder)
-    unfinished.mkdir(parents=True)
-    with _full_disk_told(folder):
+def new_folder(folder: Path, run: int) -> Iterator[Path]:
+    """Give an empty folder beside `folder` to fill; `publish_folder` puts it in its place."""
+    waiting = waiting_folder(folder, run)
+    with _failure_told(folder):
+        shutil.rmtree(waiting, ignore_errors=True)
+        waiting.mkdir(parents=True)
         try:
-            yield unfinished
-            if folder.exists():
-                folder.rename(earlier)
-            unfinished.rename(folder)
+            yield waiting
+        except BaseException:
+            shutil.rmtree(waiting, ignore_errors=True)
+            raise
+
+
+def waiting_folder(folder: Path, run: int) -> Path:
+    """Return the folder that a run fills until it takes the place of `folder`."""
+    target = folder.resolve()
+    return target.with_name(f".{target.name}.run-{run}")
+
+
+def publish_folder(folder: Path, run: int) -> None:
+    """Put a run's folder in the place of `folder`, in one move where the system has one."""
+    target, waiting = folder.resolve(), waiting_folder(folder, run)
+    with _failure_told(folder):
+        if target.exists() and not _exchanged(waiting, target):
+            earlier = target.with_name(f".{target.name}.earlier")
             shutil.rmtree(earlier, ignore_errors=True)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            target.rename(earlier)
+            waiting.rename(target)
+            waiting = earlier
+        elif not target.exists():
+            waiting.rename(target)
+        shutil.rmtree(waiting, ignore_errors=True)
 
 
-def recover_folder(folder: Path) -> None:
-    """Undo a replacement of a folder that was killed half-way."""
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    if earlier.exists() and not folder.exists():
-        earlier.rename(folder)
-    shutil.rmtree(earlier, ignore_errors=True)
-    shutil.rmtree(folder.with_name(f".{folder.name}.unfinished"), ignore_errors=True)
+def recover_folders(parent: Path, complete: Collection[int]) -> None:
+    """Finish or clear what a killed run left: publish folders of complete runs, remove others."""
+    for waiting in sorted(parent.glob(".*.run-*")):
+        name, _, number = waiting.name[1:].rpartition(".run-")
+        if number.isdigit() and int(number) in complete:
+            publish_folder(parent / name, int(number))
+        shutil.rmtree(waiting, ignore_errors=True)
+    for earlier in parent.glob(".*.earlier"):
+        folder = parent / earlier.name[1:].removesuffix(".earlier")
+        if not folder.exists():
+            earlier.rename(folder)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; false where the system cannot."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    at_working_folder, exchange = -100, 2
+    paths = (os.fsencode(one), os.fsencode(other))
+    return bool(call(at_working_folder, paths[0], at_working_folder, paths[1], exchange) == 0)
 
 
 @contextlib.contextmanager
-def _full_disk_told(path: Path) -> Iterator[None]:
+def _failure_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -246,7 +303,7 @@ def _full_disk_told(path: Path) -> Iterator[None]:
             expected="room and permission to write",
             found=error.strerror or str(error),
             where=path.name,
-            fix="Free space or correct the permissions, then run again.",
+            fix="Free space or correct the path or permissions, then run again.",
         ) from error
 
 

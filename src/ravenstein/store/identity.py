@@ -81,18 +81,22 @@ def pseudonym(key: IdentityKey, identifier: str) -> str:
     return hmac.new(key.secret, identifier.encode(), hashlib.sha256).hexdigest()
 
 
-def pseudonym_sql(key: IdentityKey, column: str) -> str:
+def pseudonym_sql(key: IdentityKey, column: str) -> tuple[str, list[bytes]]:
     """Return the DuckDB expression that hashes a column as `pseudonym` does; null stays null.
 
     Args:
-        key: The secret key. The expression holds it: execute it, never log or store it.
+        key: The secret key.
         column: Column name.
+
+    Returns:
+        The expression and its two parameters, in order. The key is only in the parameters, which
+        are bound and so in no text that an engine might log.
 
     Notes:
         sha256((k ⊕ opad) ‖ sha256((k ⊕ ipad) ‖ m)), RFC 2104, section 2.
     """
     secret = key.secret if len(key.secret) <= _BLOCK else hashlib.sha256(key.secret).digest()
     block = secret.ljust(_BLOCK, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in block).hex() for pad in (0x36, 0x5C))
+    outer, inner = (bytes(byte ^ pad for byte in block) for pad in (0x5C, 0x36))
     name = '"' + column.replace('"', '""') + '"'
-    return f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode({name}))))"
+    return f"sha256(?::BLOB || unhex(sha256(?::BLOB || encode({name}))))", [outer, inner]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 import ravenstein
@@ -79,6 +79,12 @@ def code_version() -> str:
     for path in sorted(path for path in root.rglob("*") if path.suffix in kinds):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{ravenstein.__version__}+{digest.hexdigest()[:12]}"
+
+
+def engine_versions(engine: str) -> str:
+    """Return the engine and the libraries that stored and published bytes depend on."""
+    names = (engine, "narwhals", "pyarrow", "altair", "vl-convert-python")
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
 
 
 def refuse_other_schema(version: int) -> None:

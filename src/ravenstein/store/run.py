@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,18 @@ from ravenstein.core.errors import EstimateError, StoreError
 from ravenstein.core.parameters import text_hash
 from ravenstein.store.checks import checked
 from ravenstein.store.database import Vintage, single_value, utc_now
-from ravenstein.store.files import file_hash, write_parquet
-from ravenstein.store.provenance import FromFile, FromTable, code_version
+from ravenstein.store.files import (
+    file_hash,
+    new_folder,
+    publish_folder,
+    waiting_folder,
+    write_parquet,
+)
+from ravenstein.store.provenance import FromFile, FromTable, code_version, engine_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from ravenstein.core.estimate import Estimate
     from ravenstein.core.parameters import Parameters
@@ -39,6 +47,7 @@ class Step:
     started: float
     note: str = ""
     seconds: float = 0.0
+    ended: bool = False
     done: bool = False
 
 
@@ -68,6 +77,7 @@ class Run:
         self.steps: list[Step] = []
         self.written: list[Vintage] = []
         self.warnings: list[str] = []
+        self._folders: list[Path] = []
         self._told = told
         self._since = time.perf_counter()
 
@@ -78,9 +88,13 @@ class Run:
         self.steps.append(step)
         self._since = step.started
         self._told(step)
-        yield step
-        step.seconds, step.done = time.perf_counter() - step.started, True
-        self._told(step)
+        try:
+            yield step
+            step.done = True
+        finally:
+            step.ended = True
+            step.seconds = time.perf_counter() - step.started
+            self._told(step)
 
     def read(self, table: Table) -> nw.LazyFrame[Any]:
         """Return a table's rows: this run's, or the latest complete run's."""
@@ -159,10 +173,14 @@ class Run:
         try:
             with self._transaction():
                 cells = checked(table, nw.from_native(self.store.relation(storage)).lazy())
-                stored = (storage, cells, file_hash(path))
+                content = file_hash(path)
+                earlier = self._same_as_latest(table, content)
+                if earlier:
+                    path.unlink()
+                stored = (earlier or storage, cells, content)
                 return self._record(table, write, stored, _Origin(method, inputs, parameters))
         except BaseException:
-            path.unlink()
+            path.unlink(missing_ok=True)
             raise
 
     def _record(
@@ -237,7 +255,14 @@ class Run:
             connection.rollback()
             raise
 
-    def finish(self) -> None:
+    @contextlib.contextmanager
+    def new_folder(self, folder: Path) -> Iterator[Path]:
+        """Give a folder to fill that takes the place of `folder` when the run is complete."""
+        with new_folder(folder, self.number) as waiting:
+            yield waiting
+            self._folders.append(folder)
+
+    def commit(self) -> None:
         """Make this run's tables the current ones, all at once."""
         with self._transaction():
             connection = self.store.connection
@@ -250,6 +275,11 @@ class Run:
                 if not vintage.storage.endswith(".parquet"):
                     connection.execute(f'{view} data."{vintage.storage}"')
 
+    def publish(self) -> None:
+        """Put this run's folders in their places; if killed here, the next run does it."""
+        for folder in self._folders:
+            publish_folder(folder, self.number)
+
     def fail(self) -> None:
         """Drop what this run wrote; the tables of the run before stay current."""
         with self._transaction():
@@ -258,11 +288,21 @@ class Run:
                 "UPDATE provenance.runs SET status = 'failed', finished_at = ? WHERE run = ?",
                 [utc_now(), self.number],
             )
-            for vintage in self.written:
-                if vintage.storage.endswith(".parquet"):
-                    (self.store.folder / vintage.storage).unlink(missing_ok=True)
-                elif vintage.storage == f"{vintage.table_name}@{vintage.write}":
+            own = [v for v in self.written if v.storage.startswith(_own_name(v))]
+            for vintage in own:
+                if not vintage.storage.endswith(".parquet"):
                     connection.execute(f'DROP TABLE data."{vintage.storage}"')
+        for vintage in own:
+            if vintage.storage.endswith(".parquet"):
+                (self.store.folder / vintage.storage).unlink(missing_ok=True)
+        for folder in self._folders:
+            shutil.rmtree(waiting_folder(folder, self.number), ignore_errors=True)
+
+
+def _own_name(vintage: Vintage) -> tuple[str, str]:
+    """Return how a storage begins that this write made, rather than found with equal content."""
+    name = f"{vintage.table_name}@{vintage.write}"
+    return name, f"estimates/{name}"
 
 
 @contextlib.contextmanager
@@ -281,17 +321,18 @@ def start_run(
     number = _next(store.connection, "runs", "run")
     store.connection.execute(
         "INSERT INTO provenance.runs VALUES (?, 'running', ?, NULL, ?, ?, ?, ?)",
-        [number, utc_now(), code_version(), engine, text_hash(study), study],
+        [number, utc_now(), code_version(), engine_versions(engine), text_hash(study), study],
     )
     run = Run(store, number, draws, told)
     try:
         yield run
-        run.finish()
+        run.commit()
     except BaseException:
         # where even this cannot be written, the next run finds the run unfinished and clears it
         with contextlib.suppress(duckdb.Error):
             run.fail()
         raise
+    run.publish()
 
 
 def _next(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import StoreError, nearest
-from ravenstein.tables import geography, population
+from ravenstein.tables import geography, population, release
 
 if TYPE_CHECKING:
     from ravenstein.core.schema import Table
 
-TABLES: dict[str, Table] = {table.name: table for table in (geography.AREAS, *population.TABLES)}
+_ALL = (geography.AREAS, *population.TABLES, release.RELEASE_FILES)
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 
 def declared(name: str) -> Table:

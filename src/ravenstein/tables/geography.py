@@ -28,6 +28,9 @@ NATIONS = CodeList(
     },
 )
 
+TWIN_NATIONS = frozenset({"X92000001", "Y92000001"})
+"""Nations of the simulated twin; no real file may name them."""
+
 NATION_OF_LETTER = {code[0]: code for code in NATIONS.parents}
 """Nation by the letter that official files use in their column `country`."""
 

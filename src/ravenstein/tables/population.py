@@ -26,6 +26,9 @@ COMPONENTS = CodeList(
     "MYEB2 detailed components of change: column names",
 )
 
+OTHER_CHANGES = ("other_change", "special_change", "unattributable", "other_adjustment")
+"""The components that together are the other changes of the account."""
+
 OBSERVATION_STATUS = CodeList(
     "observation status",
     {"A": "Normal value", "O": "Missing value"},
@@ -99,7 +102,7 @@ POPULATION_EDITIONS = Table(
         Column("last", ColumnType.INTEGER, "Last mid-year", unit="calendar year"),
         Column("areas", ColumnType.INTEGER, "Local authorities", unit="areas", minimum=1),
         Column("missing", ColumnType.INTEGER, "Cells without figures", unit="cells", minimum=0),
-        Column("file", ColumnType.STRING, "Source file, as the study names it"),
+        Column("file", ColumnType.STRING, "Name of the source file"),
         Column("sha256", ColumnType.STRING, "Hash of the source file", pattern="[0-9a-f]{64}"),
     ),
     source="The source files",

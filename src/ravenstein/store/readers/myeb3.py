@@ -22,6 +22,7 @@ from ravenstein.tables.geography import (
     NATION_OF_LETTER,
     NATIONS,
 )
+from ravenstein.tables.population import OTHER_CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,10 +46,9 @@ STEMS = {
     "other_adjust": "other_adjustment",
 }
 REQUIRED = ("births", "deaths", "internal_net", "international_net")
-OTHER = ("other_change", "special_change", "unattributable", "other_adjustment")
 COUNTS = ("population", "births", "deaths", "internal_in", "internal_out",
           "international_in", "international_out")  # fmt: skip
-MISSING_MARKS = frozenset({"", ":", "..", ".", "z", "[z]", "x", "[x]", "n/a", "na"})
+MISSING_MARKS = frozenset({"", ":", "..", ".", "c", "[c]", "z", "[z]", "x", "[x]", "n/a", "na"})
 
 _CODE = re.compile(r"(?:la|lad|ltla|laua|area)_?(\d{4}|\d\d)?_?(?:code|cd)_?(\d{4}|\d\d)?")
 _NAME = re.compile(r"(?:la|lad|ltla|laua|area)_?(?:\d{4}|\d\d)?_?(?:name|nm)_?(?:\d{4}|\d\d)?")
@@ -67,7 +67,7 @@ class Myeb3:
         edition: Years and geography edition, such as `2001-2020_geog2021`.
         geography: Year of the boundaries.
         code_column: Name of the column of area codes in the file.
-        areas: Area, name, nation and country letter of each local authority.
+        areas: Area, name, nation and line in the file of each local authority.
         years: The mid-years, without a gap.
         estimates: Rows of `population_estimates`.
         components: Rows of `population_components`.
@@ -93,6 +93,7 @@ class _Content:
     codes: list[str]
     names: list[str]
     nations: list[str]
+    lines: list[int]
     values: np.ndarray[tuple[int, int], np.dtype[np.int64]]
     absent: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
@@ -163,13 +164,30 @@ def read_myeb3(
         edition=label,
         geography=boundaries,
         code_column=header.names[header.code],
-        areas=pa.table({"area": content.codes, "name": content.names, "nation": content.nations}),
+        areas=pa.table(
+            {
+                "area": content.codes,
+                "name": content.names,
+                "nation": content.nations,
+                "line": content.lines,
+            }
+        ),
         years=header.years,
         estimates=_estimates(label, header, content),
         components=_components(label, header, content),
         missing=int(content.absent.sum()),
         facts=text.facts(),
     )
+
+
+def looks_like_myeb3(path: Path) -> bool:
+    """Say whether a file names populations and births by year, readable as a whole or not."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(1 << 16).lower().replace(b"\0", b"")
+    except OSError:
+        return False
+    return b"population_" in start and b"births_" in start
 
 
 def _no_boundaries(header: _Header, shown: str) -> SourceError:
@@ -184,7 +202,8 @@ def _no_boundaries(header: _Header, shown: str) -> SourceError:
 
 def _header(reader: Iterator[list[str]], shown: str, ignored: tuple[str, ...]) -> _Header:
     first: list[str] = []
-    for line, row in enumerate(reader, start=1):
+    for count, row in enumerate(reader, start=1):
+        line: int = reader.line_num  # type: ignore[attr-defined]
         names = tuple(cell.strip() for cell in row)
         first = first or [name for name in names if name]
         lower = [name.lower().replace(" ", "_") for name in names]
@@ -192,14 +211,16 @@ def _header(reader: Iterator[list[str]], shown: str, ignored: tuple[str, ...]) -
             name.startswith("population") for name in lower
         ):
             return _checked_header(line, names, lower, shown, ignored)
-        if line == _HEADER_WITHIN:
+        if count == _HEADER_WITHIN:
             break
     raise SourceError(
         "This is not a summary components of change table (MYEB3).",
         expected="a header with an area code column (such as ladcode21) and population_YYYY",
         found=_looks_like(first),
         where=f"{shown}, line 1",
-        fix="Point the source at a file MYEB3_summary_components_of_change_series_UK….csv, with "
+        fix="Save it with commas between columns."
+        if len(first) == 1 and first[0].count("population_") > 1
+        else "Point the source at a file MYEB3_summary_components_of_change_series_UK….csv, with "
         "its header as published.",
     )
 
@@ -230,7 +251,7 @@ def _checked_header(
         elif (code := _CODE.fullmatch(name)) and "code" not in places:
             places["code"] = place
             digits = code[1] or code[2]
-            geography = None if digits is None else int(digits) + (2000 if len(digits) == 2 else 0)
+            geography = None if digits is None else _year(digits)
         elif _NAME.fullmatch(name) and "name" not in places:
             places["name"] = place
         elif name in ("country", "ctry") and "country" not in places:
@@ -243,6 +264,12 @@ def _checked_header(
     _check_years(where, columns)
     country = places.get("country")
     return _Header(line, names, places["code"], places["name"], country, geography, columns)
+
+
+def _year(digits: str) -> int:
+    """Return the year of two or four digits; two are of 1974 (local government's reform) on."""
+    year = int(digits)
+    return year if len(digits) == 4 else year + (1900 if year >= 74 else 2000)
 
 
 def _refuse_unknown(where: str, unknown: list[str], columns: dict[str, dict[int, int]]) -> None:
@@ -294,8 +321,8 @@ def _check_years(where: str, columns: dict[str, dict[int, int]]) -> None:
             f"components of {years[1]} to {years[-1]}",
             listed(surplus),
         )
-    if not set(OTHER) & set(columns):
-        _refuse(where, "Other changes are missing.", f"one of {', '.join(OTHER)}", "none")
+    if not set(OTHER_CHANGES) & set(columns):
+        _refuse(where, "Other changes are missing.", f"one of {', '.join(OTHER_CHANGES)}", "none")
 
 
 def _refuse(where: str, problem: str, expected: str, found: str) -> NoReturn:
@@ -314,22 +341,32 @@ def _rows(reader: Iterable[list[str]], header: _Header, shown: str) -> _Content:
     width = len(header.names)
     places = [place for years in header.columns.values() for place in years.values()]
     counts = {p for stem in COUNTS for p in header.columns.get(stem, {}).values()}
+    before: int = reader.line_num  # type: ignore[attr-defined]
     for row in reader:
         line: int = reader.line_num  # type: ignore[attr-defined]
         where = f"{shown}, line {line}"
+        if line > before + 1:
+            where = f"{shown}, lines {before + 1} to {line}"
+            _refuse(
+                where, "A quoted cell runs over several lines.", "a row a line", "an open quote"
+            )
+        before = line
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != width:
-            problem = "A row is cut short: the file looks truncated."
+            problem = "A row is cut short: the file looks truncated, or this is a footnote."
             if len(row) > width:
                 problem = "A row has too many columns."
-            _refuse(where, problem, f"{width} columns", f"{len(row)}")
+            _refuse(where, problem, f"{width} columns", f"{len(row)}, {row[0][:30]!r} first")
         code = _area_code(row[header.code].strip(), where, header)
         if code in codes:
             _refuse(where, f"Area {code} is repeated.", "one row an area",
                     f"also in line {codes[code]}")  # fmt: skip
         codes[code] = line
-        names.append(" ".join(row[header.name].split()))
+        name = " ".join(row[header.name].split())
+        if not name:
+            _refuse(where, f"Area {code} has no name.", "a name", "an empty cell")
+        names.append(name)
         nations.append(_nation(row, code, where, header))
         numbers = [
             _number(row[place], place in counts, where, header.names[place]) for place in places
@@ -341,7 +378,7 @@ def _rows(reader: Iterable[list[str]], header: _Header, shown: str) -> _Content:
     values = np.zeros((len(rows), width), dtype=np.int64)
     absent = np.zeros((len(rows), width), dtype=np.bool_)
     values[:, places], absent[:, places] = rows, masks
-    return _Content(list(codes), names, nations, values, absent)
+    return _Content(list(codes), names, nations, list(codes.values()), values, absent)
 
 
 def _area_code(code: str, where: str, header: _Header) -> str:
