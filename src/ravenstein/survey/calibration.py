@@ -107,8 +107,9 @@ class Regression:
 
     def residuals(self, influences: Matrix) -> Matrix:
         """Take off the design-weighted regression on the auxiliaries."""
-        explained = self.auxiliaries @ self._slopes(influences)
-        return influences - explained * self.after[:, None]
+        explained: Matrix = self.auxiliaries @ self._slopes(influences)
+        left: Matrix = influences - explained * self.after[:, None]
+        return left
 
     def added(self, influences: Matrix) -> Matrix | float:
         """Return the covariance that estimated totals add, 0 for known ones [q, q]."""

@@ -87,9 +87,9 @@ def _dependent(x: sparse.csr_array, weights: Floats, totals: Floats) -> Any:
     matrix = gram(x, weights) / np.outer(size, size)
     values, vectors = np.linalg.eigh(matrix)
     null = vectors[:, values < _DEPENDENT]
-    scaled = totals / size
+    scaled: Floats = totals / size
     part = null @ (null.T @ scaled)
-    if np.linalg.norm(part) <= 1e-8 * max(np.linalg.norm(scaled), 1e-300):
+    if float(np.linalg.norm(part)) <= 1e-8 * float(np.linalg.norm(scaled)):
         return np.array([], dtype=np.int64)
     return np.flatnonzero(np.abs(part) > 1e-6 * np.abs(part).max())
 
@@ -98,7 +98,8 @@ def _grouped(x: sparse.csr_array, weights: Floats) -> tuple[sparse.csr_array, Fl
     """Return the distinct rows and their weight: rows alike may keep one ratio of weights."""
     mark = x @ np.random.default_rng(0).normal(size=x.shape[1])
     _, first, group = np.unique(mark, return_index=True, return_inverse=True)
-    return sparse.csr_array(x[first]), np.bincount(group, weights=weights)
+    mass: Floats = np.bincount(group, weights=weights).astype(np.float64)
+    return sparse.csr_array(x[first]), mass
 
 
 def _elastic(

@@ -29,8 +29,8 @@ class ExtremeWeightWarning(UserWarning):
 class LonelyPSU(StrEnum):
     """What a stratum with one sampled PSU (of more) adds to the variance.
 
-    `fail`: an error. `remove` and `certainty`: nothing. `adjust`: its total about zero, the mean of
-    the influences. `average`: the mean of the other strata. `collapse`: it is joined with the
+    `fail`: an error. `remove` and `certainty`: nothing. `adjust`: its total about the mean of all
+    PSUs. `average`: the mean of the other strata. `collapse`: it is joined with the
     stratum beside it, by the names of the strata.
     """
 

@@ -171,14 +171,14 @@ def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any,
     domain, kinds = codes(domains)
     y, _ = _values(design, values, (), None)
     weighted = y[:, 0] * design.weights
-    point = np.bincount(domain, weights=weighted, minlength=kinds.size)
+    point: Floats = np.bincount(domain, weights=weighted, minlength=kinds.size).astype(np.float64)
     if design.calibrations or design.unequal is not None:
         return kinds, point, _domain_errors_in_blocks(design, weighted, domain, kinds.size)
     variance = np.zeros(kinds.size)
     for number, stage in enumerate(design.stages, start=1):
         size = stage.stratum.size
         place = stage.cluster * kinds.size + domain
-        totals = np.bincount(place, weights=weighted, minlength=size * kinds.size)
+        totals: Any = np.bincount(place, weights=weighted, minlength=size * kinds.size)
         centred, scale = centred_totals(
             stage, totals.reshape(size, kinds.size), design.lonely, number
         )

@@ -97,7 +97,7 @@ class ReplicateEstimates:
 
         Notes:
             Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
-            $\theta + A\varepsilon$ with $AA^\top = c\sum_r c_r(\theta_r-\theta)(\theta_r-\theta)^\top$.
+            $\theta + A\varepsilon$ with $AA^\top$ the replicates' covariance, ε standard normal.
         """
         shape = tuple(len(names) for names in labels.values())
         if self.replicates.kind.startswith("bootstrap") and self.replicates.count == draws:

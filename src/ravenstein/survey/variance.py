@@ -88,7 +88,7 @@ def centred_totals(
     sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
     means = sums / size[:, None]
     if lonely is LonelyPSU.ADJUST:
-        means[alone] = 0
+        means[alone] = totals.mean(axis=0)
     factor = np.where(size > 1, size / np.maximum(size - 1, 1), 1.0) * stage.reached
     if lonely is LonelyPSU.AVERAGE and alone.size:
         factor[alone] = 0
