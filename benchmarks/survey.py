@@ -242,9 +242,9 @@ def main() -> None:
         seconds, memory = alone(given.rows, name, given.replicates)
         print(f"| {name} | {seconds:.3f} | {memory:.2f} |", flush=True)
     for rows in (20_000, given.rows):
-        print(
-            f"\nR survey, {rows:,} rows [s]: {peer_r(Sample(rows)) or 'not installed'}", flush=True
-        )
+        data = Sample(rows)
+        print(f"\nsvy, {rows:,} rows [s]: {peer_svy(data, linear_too=rows <= 20_000)}", flush=True)
+        print(f"R survey, {rows:,} rows [s]: {peer_r(data)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -267,9 +267,8 @@ def by_domain(given, frame: pd.DataFrame, inside: str) -> dict:
     values, groups = formula(frame, variable)[:, 0], frame[group.lstrip("~")]
     step = est.mean if kind == "svymean" else est.total
     kept = ~np.isnan(values)
-    parts = [
-        step(given, values, where=(groups == g).to_numpy() & kept) for g in sorted(groups.unique())
-    ]
+    kinds = sorted(groups.unique())
+    parts = [step(given, values, where=(groups == g).to_numpy() & kept) for g in kinds]
     point = np.concatenate([part.point for part in parts])
     more = {"estimate": point, "se": np.concatenate([part.standard_error() for part in parts])}
     if len(parts) == 2 and kind == "svytotal":
