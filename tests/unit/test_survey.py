@@ -8,6 +8,7 @@ from ravenstein.core.errors import SurveyError
 from ravenstein.survey import estimates, replicates
 from ravenstein.survey.allocation import Frame, allocate, standard_errors
 from ravenstein.survey.calibration import (
+    Auxiliaries,
     Totals,
     calibrate,
     partitioned,
@@ -136,7 +137,7 @@ def test_estimated_totals_bring_their_error():
     totals = (x * built.weights[:, None]).sum(axis=0)
     exact = estimates.total(calibrate(built, x, totals), y).covariance[0, 0]
     error = np.diag([100.0, 2500.0, 400.0])
-    rough = estimates.total(calibrate(built, x, Totals(totals, covariance=error)), y)
+    rough = estimates.total(calibrate(built, x, Totals(totals, error)), y)
     w = built.weights
     slope = np.linalg.solve(x.T @ (x * w[:, None]), x.T @ (w * y))
     assert rough.covariance[0, 0] == pytest.approx(exact + slope @ error @ slope)
@@ -147,7 +148,7 @@ def test_households_keep_one_weight_and_parts_their_own_totals():
     built = built.with_weights(np.ones(600))
     household = np.arange(600) // 3
     totals = x.sum(axis=0) * [1.0, 1.02, 0.98]
-    fitted = calibrate(built, x, totals, units=household)
+    fitted = calibrate(built, Auxiliaries(x, units=household), totals)
     assert fitted.weights @ x == pytest.approx(totals)
     assert np.ptp(fitted.weights.reshape(-1, 3), axis=1).max() < 1e-12
     part = g.integers(0, 3, 600)
@@ -155,6 +156,18 @@ def test_households_keep_one_weight_and_parts_their_own_totals():
     own = np.concatenate([x[part == k].sum(axis=0) * 1.01 for k in kinds])
     fitted = calibrate(built, wide, own)
     assert fitted.weights[part == 2] @ x[part == 2] == pytest.approx(own[6:])
+
+
+def test_the_ratio_estimator_is_a_calibration():
+    built, _, y, g = sample()
+    x = g.gamma(2, 10, y.size)
+    fitted = calibrate(built, Auxiliaries(x[:, None], variance=x), [13_000.0])
+    factor = fitted.weights / built.weights
+    assert factor == pytest.approx(13_000 / (built.weights @ x)), "one factor for every row"
+    ratio = estimates.ratio(built, y, x)
+    total = estimates.total(fitted, y)
+    assert total.point[0] == pytest.approx(13_000 * ratio.point[0])
+    assert total.standard_error()[0] == pytest.approx(13_000 * ratio.standard_error()[0])
 
 
 def test_raking_meets_all_margins_and_trimming_keeps_the_sum():
@@ -202,12 +215,12 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
          "disagree", "margin 2: 11"),
         (lambda: rake(two_strata(), [(STRATA, {1: 5.0, 2: 5.0}), (STRATA, {1: 6.0, 2: 4.0})]),
          "cannot be met together", "cycles"),
-        (lambda: calibrate(two_strata(), np.column_stack([np.ones(6), 2 * np.ones(6)]),
-                           Totals([10.0, 30.0], ("N", "twice"))), "contradict", "N, twice"),
-        (lambda: calibrate(two_strata(), np.ones((6, 1)), Totals([100.0], ("N",)),
+        (lambda: calibrate(two_strata(), Auxiliaries(np.column_stack([np.ones(6), 2 * np.ones(6)]),
+                           ("N", "twice")), [10.0, 30.0]), "contradict", "N, twice"),
+        (lambda: calibrate(two_strata(), Auxiliaries(np.ones((6, 1)), ("N",)), [100.0],
                            bounds=(0.9, 1.1)), "within the bounds", "N (by -76.9)"),
-        (lambda: calibrate(two_strata(), np.column_stack([np.ones(6), np.zeros(6)]),
-                           Totals([21.0, 4.0], ("N", "empty"))), "contradict", "empty"),
+        (lambda: calibrate(two_strata(), Auxiliaries(np.column_stack([np.ones(6), np.zeros(6)]),
+                           ("N", "empty")), [21.0, 4.0]), "contradict", "empty"),
         (lambda: replicates.half_samples(two_strata()), "two PSUs", "2 strata"),
         (lambda: replicates.jackknife(design(Selection(strata=[1, 1, 2]), weights=[1.0] * 3)),
          "one PSU", "1 strata"),

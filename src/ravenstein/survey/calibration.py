@@ -25,17 +25,33 @@ _MOST_CYCLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Totals:
-    """Population totals of auxiliaries.
+class Auxiliaries:
+    """Auxiliary variables of a calibration, and how they work.
 
     Args:
-        values: The totals [p].
-        names: Names of the auxiliaries, for messages.
-        covariance: Covariance of the totals [p, p], where they are estimates themselves.
+        values: The variables [n, p], dense or sparse.
+        names: Their names, for messages.
+        units: Household of each row [n]: all rows of one then keep one ratio of weights.
+        variance: Variance of the residual about the regression, up to a factor [n]: the variable
+            itself gives the ratio estimator.
     """
 
     values: Any
     names: Sequence[str] = ()
+    units: Any = None
+    variance: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Population totals that are estimates themselves.
+
+    Args:
+        values: The totals [p].
+        covariance: Their covariance [p, p].
+    """
+
+    values: Any
     covariance: Matrix | None = None
 
 
@@ -98,7 +114,7 @@ class Margins:
 
 @dataclass(frozen=True)
 class Regression:
-    """Generalised regression: auxiliaries [n, p] (sparse), weights before and after."""
+    """Generalised regression: auxiliaries [n, p] (sparse), weights of the regression and after."""
 
     auxiliaries: sparse.csr_array
     before: Floats
@@ -204,26 +220,25 @@ def rake(
 
 def calibrate(
     design: SurveyDesign,
-    auxiliaries: Any,
+    auxiliaries: Auxiliaries | Any,
     totals: Totals | Any,
     *,
     distance: str = "linear",
     bounds: tuple[float, float] = (-np.inf, np.inf),
-    units: Any = None,
 ) -> SurveyDesign:
     r"""Change weights as little as possible so that auxiliaries meet their totals.
 
     Args:
         design: The design.
-        auxiliaries: Auxiliary variables [n, p], dense or sparse.
-        totals: Their population totals [p], or `Totals` with names or with their own error.
+        auxiliaries: Auxiliary variables [n, p], dense or sparse; or `Auxiliaries` with names,
+            households or a variance function.
+        totals: Their population totals [p], or `Totals` with their own error.
         distance: `linear` (GREG), `raking` or `logit`.
         bounds: Smallest and largest ratio of new to old weight.
-        units: Household of each row [n]: all rows of one then keep one ratio of weights.
 
     Notes:
-        $w_k = d_k F(x_k^\top\lambda)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$ or Deville and
-        Särndal's logit between the bounds; Newton's method, with step halving.
+        $w_k = d_k F(x_k^\top\lambda/\sigma^2_k)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$
+        or Deville and Särndal's logit between the bounds; Newton's method, with step halving.
 
     Raises:
         SurveyError: If the totals cannot be met: the totals left unmet are named.
@@ -231,9 +246,13 @@ def calibrate(
     Source:
         Deville, Särndal, Journal of the American Statistical Association 87, 1992.
     """
-    x = sparse.csr_array(auxiliaries, dtype=np.float64)
-    if units is not None:
-        x = _averaged(x, units)
+    given = auxiliaries if isinstance(auxiliaries, Auxiliaries) else Auxiliaries(auxiliaries)
+    x = sparse.csr_array(given.values, dtype=np.float64)
+    if given.units is not None:
+        x = _averaged(x, given.units)
+    spread = np.ones(x.shape[0])
+    if given.variance is not None:
+        spread = np.asarray(given.variance, dtype=np.float64)
     known = totals if isinstance(totals, Totals) else Totals(totals)
     target = np.asarray(known.values, dtype=np.float64)
     ratio = _DISTANCES[distance]
@@ -243,9 +262,9 @@ def calibrate(
     misfit = target - projected(x, d * g)
     scale = 1 + np.abs(target)
     for _ in range(_MOST_STEPS):
-        step = _solved(gram(x, d * rise), misfit)
+        step = _solved(gram(x, d * rise / spread), misfit)
         for _ in range(30):
-            g, rise = ratio(x @ (slope + step), bounds)
+            g, rise = ratio(x @ (slope + step) / spread, bounds)
             if np.isfinite(g).all() and np.isfinite(rise).all():
                 break
             step = step / 2
@@ -254,9 +273,9 @@ def calibrate(
         if (np.abs(misfit) < 1e-11 * scale).all():
             break
     if (np.abs(misfit) > 1e-7 * scale).any():
-        raise unmet_totals(x, d, target, bounds, known.names)
+        raise unmet_totals(x, d, target, bounds, given.names)
     after = d * g
-    return design.with_weights(after, Regression(x, d, after, known.covariance))
+    return design.with_weights(after, Regression(x, d / spread, after, known.covariance))
 
 
 def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any]:
