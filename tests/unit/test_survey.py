@@ -97,6 +97,7 @@ def test_lonely_psus_follow_their_rule(rule, expected):
     if rule == "collapse":
         expected = 4 / 3 * ((np.array([2, 4, 6, 60]) - 18) ** 2).sum()
     assert found == pytest.approx(expected)
+    assert built.lonely_strata == 1
 
 
 def test_a_domain_is_the_whole_sample_with_zeros():
@@ -183,6 +184,15 @@ def test_raking_meets_all_margins_and_trimming_keeps_the_sum():
     assert 1.1 - 1e-12 <= cut.weights.min() <= cut.weights.max() <= 2.9 + 1e-12
 
 
+def test_weights_are_trimmed_to_limits_while_all_totals_are_kept():
+    built, x, _, _ = sample()
+    totals = (x * built.weights[:, None]).sum(axis=0)
+    d = built.weights
+    fitted = calibrate(built, x, totals, bounds=(1.2 / d, 2.8 / d))
+    assert 1.2 - 1e-9 <= fitted.weights.min() <= fitted.weights.max() <= 2.8 + 1e-9
+    assert fitted.weights @ x == pytest.approx(totals)
+
+
 def test_the_tightest_bounds_work_and_nothing_tighter_does():
     built, x, _, _ = sample()
     totals = (x * built.weights[:, None]).sum(axis=0) * [1.0, 1.01, 0.9]
@@ -221,6 +231,12 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
                            bounds=(0.9, 1.1)), "within the bounds", "N (by -76.9)"),
         (lambda: calibrate(two_strata(), Auxiliaries(np.column_stack([np.ones(6), np.zeros(6)]),
                            ("N", "empty")), [21.0, 4.0]), "contradict", "empty"),
+        (lambda: calibrate(two_strata(), np.ones((6, 1)), [21.0], distance="logit"), "do not fit",
+         "logit, bounds -inf to inf"),
+        (lambda: estimates.proportion_interval(
+            two_strata(), estimates.mean(two_strata(), np.ones(6))), "not defined", "1 at 0 or 1"),
+        (lambda: estimates.function(estimates.total(two_strata(), Y - Y), two_strata(),
+                                    lambda t: 1 / t), "not a number", "others"),
         (lambda: replicates.half_samples(two_strata()), "two PSUs", "2 strata"),
         (lambda: replicates.jackknife(design(Selection(strata=[1, 1, 2]), weights=[1.0] * 3)),
          "one PSU", "1 strata"),
@@ -309,6 +325,10 @@ def test_exact_intervals_of_a_proportion_contain_the_logit_ones_centre():
     share = estimates.mean(built, (y > 20).astype(float))
     exact = estimates.proportion_interval(built, share, method="korn_graubard")[0]
     assert 0 <= exact[0] < share.point[0] < exact[1] <= 1
+    nobody = estimates.mean(built, np.zeros(y.size))
+    none = estimates.proportion_interval(built, nobody, method="korn_graubard")[0]
+    assert none[0] == 0
+    assert 0 < none[1] < 0.2
     # an independent check: SRS of 10 with 3 hits is Clopper and Pearson, 0.0667 to 0.6525
     ten = design(weights=np.ones(10))
     hits = np.r_[np.ones(3), np.zeros(7)]

@@ -224,7 +224,7 @@ def calibrate(
     totals: Totals | Any,
     *,
     distance: str = "linear",
-    bounds: tuple[float, float] = (-np.inf, np.inf),
+    bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> SurveyDesign:
     r"""Change weights as little as possible so that auxiliaries meet their totals.
 
@@ -234,7 +234,8 @@ def calibrate(
             households or a variance function.
         totals: Their population totals [p], or `Totals` with their own error.
         distance: `linear` (GREG), `raking` or `logit`.
-        bounds: Smallest and largest ratio of new to old weight.
+        bounds: Smallest and largest ratio of new to old weight, for all rows or for each [n];
+            (lower / d, upper / d) trims weights to limits while the totals are kept.
 
     Notes:
         $w_k = d_k F(x_k^\top\lambda/\sigma^2_k)$ with $\sum_k w_k x_k = T$; F is $1+u$, $e^u$
@@ -246,6 +247,7 @@ def calibrate(
     Source:
         Deville, Särndal, Journal of the American Statistical Association 87, 1992.
     """
+    _refuse_bounds(bounds, distance)
     given = auxiliaries if isinstance(auxiliaries, Auxiliaries) else Auxiliaries(auxiliaries)
     x = sparse.csr_array(given.values, dtype=np.float64)
     if given.units is not None:
@@ -273,9 +275,24 @@ def calibrate(
         if (np.abs(misfit) < 1e-11 * scale).all():
             break
     if (np.abs(misfit) > 1e-7 * scale).any():
-        raise unmet_totals(x, d, target, bounds, given.names)
+        widest = (float(np.min(bounds[0])), float(np.max(bounds[1])))
+        raise unmet_totals(x, d, target, widest, given.names)
     after = d * g
     return design.with_weights(after, Regression(x, d / spread, after, known.covariance))
+
+
+def _refuse_bounds(bounds: tuple[Any, Any], distance: str) -> None:
+    low, high = bounds
+    inside = bool(np.all(np.asarray(low) < 1) and np.all(np.asarray(high) > 1))
+    finite = bool(np.isfinite(low).all() and np.isfinite(high).all())
+    if distance not in _DISTANCES or (distance == "logit" and not (inside and finite)):
+        raise SurveyError(
+            "The distance and its bounds do not fit.",
+            expected="linear, raking, or logit with finite bounds below and above 1",
+            found=f"{distance}, bounds {np.min(low):g} to {np.max(high):g}",
+            where="calibrate",
+            fix="Give logit its bounds, such as (0.5, 2).",
+        )
 
 
 def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any]:
@@ -335,13 +352,13 @@ def trim(design: SurveyDesign, lower: float, upper: float, *, strict: bool = Fal
     return design.with_weights(weights)
 
 
-def _linear(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+def _linear(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
     low, high = bounds
     g = np.clip(1 + u, low, high)
     return g, ((1 + u >= low) & (1 + u <= high)).astype(np.float64)
 
 
-def _raking(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+def _raking(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
     low, high = bounds
     with np.errstate(over="ignore"):
         raw = np.exp(u)
@@ -349,7 +366,7 @@ def _raking(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
     return g, np.where((raw >= low) & (raw <= high), raw, 0.0)
 
 
-def _logit(u: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+def _logit(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
     low, high = bounds
     a = (high - low) / ((1 - low) * (high - 1))
     with np.errstate(over="ignore"):

@@ -126,6 +126,11 @@ class SurveyDesign:
         first = self.stages[0]
         return int(first.stratum.size - first.sampled.size)
 
+    @property
+    def lonely_strata(self) -> int:
+        """Number of strata, of all stages, to which the rule for lonely PSUs applies."""
+        return sum(stage.lonely.size for stage in self.stages)
+
     def with_weights(self, weights: Floats, calibration: Calibration | None = None) -> SurveyDesign:
         """Return the design with other weights, and the calibration that made them."""
         added = () if calibration is None else (calibration,)

@@ -92,7 +92,17 @@ def linearised(
     for calibration in design.calibrations:
         spread = spread + calibration.added(residuals)
         residuals = calibration.residuals(residuals)
-    spread = spread + covariance(design, residuals)
+    with np.errstate(invalid="ignore"):
+        spread = spread + covariance(design, residuals)
+    wrong = int((~np.isfinite(point)).sum() + (~np.isfinite(spread)).sum())
+    if wrong:
+        raise SurveyError(
+            "An estimate or its variance is not a number.",
+            expected="finite values",
+            found=f"{wrong} others",
+            where=", ".join(names) or "estimate",
+            fix="Look for values beyond what the function is defined for, or an empty domain.",
+        )
     return Linearised(tuple(names), point, spread, design.degrees_of_freedom, influences)
 
 
@@ -217,14 +227,16 @@ def function(
     Source:
         Deville, Survey Methodology 25, 1999; Squire, Trapp, SIAM Review 40, 1998.
     """
-    point = np.atleast_1d(formula(given.point))
-    slopes = np.empty((given.point.size, point.size))
-    for j in range(given.point.size):
-        stepped = given.point.astype(np.complex128)
-        stepped[j] += 1j * _STEP
-        slopes[j] = np.atleast_1d(formula(stepped)).imag / _STEP
+    slopes = []
+    with np.errstate(all="ignore"):  # what is not finite is refused by name below
+        point = np.atleast_1d(formula(given.point))
+        for j in range(given.point.size):
+            stepped = given.point.astype(np.complex128)
+            stepped[j] += 1j * _STEP
+            slopes.append(np.atleast_1d(formula(stepped)).imag / _STEP)
+        influences = given.influences @ np.array(slopes)
     names = [name] if point.size == 1 else [f"{name} {i + 1}" for i in range(point.size)]
-    return linearised(design, names, point, given.influences @ slopes)
+    return linearised(design, names, point, influences)
 
 
 def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Linearised:
@@ -334,12 +346,22 @@ def proportion_interval(
     p, error = given.point, given.standard_error()
     df = design.degrees_of_freedom
     if method == "logit":
+        if ((p <= 0) | (p >= 1)).any():
+            raise SurveyError(
+                "A logit interval is not defined at 0 or 1.",
+                expected="proportions between 0 and 1",
+                found=f"{int(((p <= 0) | (p >= 1)).sum())} at 0 or 1",
+                where="proportion_interval",
+                fix="Use method='korn_graubard'.",
+            )
         centre, reach = np.log(p / (1 - p)), critical(level, df) * error / (p * (1 - p))
         bounds = np.stack([centre - reach, centre + reach], axis=1)
         inverse: Matrix = 1 / (1 + np.exp(-bounds))
         return inverse
     n = design.weights.size
-    effective = p * (1 - p) / error**2 * (critical(level, n - 1) / critical(level, df)) ** 2
+    inner = np.where(error > 0, error, 1.0)  # no error, at 0 or 1: the sample's own size
+    simple = np.where(error > 0, p * (1 - p) / inner**2, float(n))
+    effective = simple * (critical(level, n - 1) / critical(level, df)) ** 2
     effective = np.minimum(effective, n)
     tail = (1 - level) / 2
     hits = effective * p
