@@ -162,6 +162,7 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
     cell, kinds = codes(cells)
     target = _targets(kinds, totals, "post-strata")
     size = np.bincount(cell, weights=design.weights)
+    _need_weight(size, kinds, "post-strata")
     after = design.weights * (target / size)[cell]
     return design.with_weights(after, PostStrata(cell, design.weights, after))
 
@@ -189,6 +190,7 @@ def rake(
     cells, targets = [], []
     for number, (given, totals) in enumerate(margins, start=1):
         cell, kinds = codes(given)
+        _need_weight(np.bincount(cell, weights=design.weights), kinds, f"margin {number}")
         cells.append(cell)
         targets.append(_targets(kinds, totals, f"margin {number}"))
     sums = [float(target.sum()) for target in targets]
@@ -257,12 +259,21 @@ def calibrate(
         spread = np.asarray(given.variance, dtype=np.float64)
     known = totals if isinstance(totals, Totals) else Totals(totals)
     target = np.asarray(known.values, dtype=np.float64)
+    wrong = int((~np.isfinite(target)).sum() + (~np.isfinite(x.data)).sum())
+    if wrong or not (spread > 0).all():
+        raise SurveyError(
+            "Auxiliaries or totals cannot be used.",
+            expected="finite numbers, variances above 0",
+            found=f"{wrong} missing or infinite",
+            where="calibrate",
+            fix="Impute or leave out the rows without auxiliaries; correct the totals.",
+        )
     ratio = _DISTANCES[distance]
     d = design.weights
     slope = np.zeros(target.size)
     g, rise = ratio(np.zeros(d.size), bounds)
     misfit = target - projected(x, d * g)
-    scale = 1 + np.abs(target)
+    scale = np.abs(target) + projected(abs(x), d) + 1e-300
     for _ in range(_MOST_STEPS):
         step = _solved(gram(x, d * rise / spread), misfit)
         for _ in range(30):
@@ -274,10 +285,19 @@ def calibrate(
         misfit = target - projected(x, d * g)
         if (np.abs(misfit) < 1e-11 * scale).all():
             break
-    if (np.abs(misfit) > 1e-7 * scale).any():
+    if not (np.abs(misfit) <= 1e-7 * scale).all():
         widest = (float(np.min(bounds[0])), float(np.max(bounds[1])))
         raise unmet_totals(x, d, target, widest, given.names)
     after = d * g
+    lost = int(((after == 0) & (d != 0)).sum())
+    if lost:
+        raise SurveyError(
+            "Calibrated weights of 0 result.",
+            expected="weights other than 0",
+            found=f"{lost} weights of 0",
+            where="calibrate",
+            fix="Give a lower bound above 0, such as 0.1.",
+        )
     return design.with_weights(after, Regression(x, d / spread, after, known.covariance))
 
 
@@ -292,6 +312,19 @@ def _refuse_bounds(bounds: tuple[Any, Any], distance: str) -> None:
             found=f"{distance}, bounds {np.min(low):g} to {np.max(high):g}",
             where="calibrate",
             fix="Give logit its bounds, such as (0.5, 2).",
+        )
+
+
+def _need_weight(size: Any, kinds: Any, where: str) -> None:
+    """Raise if a cell has rows but no weight, as in a replicate that leaves all of it out."""
+    empty = np.flatnonzero(~(size > 0))
+    if empty.size:
+        raise SurveyError(
+            "A cell has no weight in the sample.",
+            expected="weight in every cell with a total",
+            found=listed([str(kinds[i]) for i in empty]),
+            where=where,
+            fix="Merge the cells named with neighbours; a replicate may leave out all of a cell.",
         )
 
 
@@ -385,19 +418,26 @@ _DISTANCES: dict[str, Callable[..., tuple[Floats, Floats]]] = {
 
 
 def _solved(matrix: Matrix, right: Any) -> Any:
-    """Solve symmetric equations; redundant auxiliaries share the solution of least norm."""
+    """Solve symmetric equations; redundant auxiliaries share the solution of least norm.
+
+    The matrix is scaled to unit diagonal first, so that units of auxiliaries do not matter.
+    """
+    size = np.sqrt(np.maximum(np.diag(matrix), 0))
+    size = np.where(size > 0, size, 1.0)
+    scaled = matrix / np.outer(size, size)
+    known = (np.asarray(right).T / size).T
     try:
-        factor = np.linalg.cholesky(matrix)
-        if np.diag(factor).min() > 1e-7 * np.diag(factor).max():
-            return np.linalg.solve(matrix, right)
+        factor = np.linalg.cholesky(scaled)
+        if np.diag(factor).min() > 1e-7:
+            return (np.linalg.solve(scaled, known).T / size).T
     except np.linalg.LinAlgError:
         pass
-    return np.linalg.lstsq(matrix, right, rcond=1e-12)[0]
+    return (np.linalg.lstsq(scaled, known, rcond=1e-12)[0].T / size).T
 
 
 def _targets(kinds: Any, totals: Mapping[Any, float], where: str) -> Floats:
     """Return the totals of the sample's cells; a cell on one side only raises."""
-    present = {kind.item() if hasattr(kind, "item") else kind for kind in kinds}
+    present = {_plain(kind) for kind in kinds}
     no_total = sorted(present - set(totals), key=str)
     no_rows = sorted((k for k in set(totals) - present if totals[k] != 0), key=str)
     if no_total or no_rows:
@@ -409,4 +449,18 @@ def _targets(kinds: Any, totals: Mapping[Any, float], where: str) -> Floats:
             where=where,
             fix="Merge the cells named with neighbours in both.",
         )
-    return np.array([totals[kind.item()] for kind in kinds], dtype=np.float64)
+    found = np.array([totals[_plain(kind)] for kind in kinds], dtype=np.float64)
+    if not (np.isfinite(found) & (found > 0)).all():
+        raise SurveyError(
+            "A cell's total cannot be used.",
+            expected="finite totals above 0 for every cell of the sample",
+            found=f"{int((~(np.isfinite(found) & (found > 0))).sum())} others",
+            where=where,
+            fix="Correct the totals; leave rows out that the population does not have.",
+        )
+    return found
+
+
+def _plain(kind: Any) -> Any:
+    """Return a NumPy scalar as Python's, so that it finds its key."""
+    return kind.item() if hasattr(kind, "item") else kind

@@ -30,8 +30,7 @@ class LonelyPSU(StrEnum):
     """What a stratum with one sampled PSU (of more) adds to the variance.
 
     `fail`: an error. `remove` and `certainty`: nothing. `adjust`: its total about the mean of all
-    PSUs. `average`: the mean of the other strata. `collapse`: it is joined with the
-    stratum beside it, by the names of the strata.
+    PSUs. `average`: the mean of the other strata.
     """
 
     FAIL = "fail"
@@ -39,7 +38,6 @@ class LonelyPSU(StrEnum):
     CERTAINTY = "certainty"
     ADJUST = "adjust"
     AVERAGE = "average"
-    COLLAPSE = "collapse"
 
 
 @dataclass(frozen=True)
@@ -174,6 +172,16 @@ def design(
         parent = stage.cluster
         if selection.fpc is None:
             break
+    if unequal is not None and unequal.method != "brewer":
+        first = described[0]
+        if len(described) > 1 or first.sampled.size > 1:
+            raise SurveyError(
+                "Joint probabilities are known for one stage without strata only.",
+                expected="one stage, no strata",
+                found=f"{len(described)} stages, {first.sampled.size} strata",
+                where="unequal",
+                fix="Use Brewer's method.",
+            )
     final = _weights(n, weights, reached)
     return SurveyDesign(final, tuple(described), LonelyPSU(lonely), unequal=unequal)
 
@@ -274,6 +282,14 @@ def _fraction(
     of[cluster] = size
     uneven = int((of[cluster] != size).sum())
     if own_chances:
+        if uneven or (of > 1).any():
+            raise SurveyError(
+                "Inclusion probabilities cannot be used.",
+                expected="one probability a PSU, at most 1",
+                found=f"{uneven} rows with another one, {int((of > 1).sum())} PSUs above 1",
+                where=f"fpc of stage {number}",
+                fix="Give each PSU's inclusion probability.",
+            )
         return of
     by_stratum = np.zeros(sampled.size)
     by_stratum[of_cluster] = of

@@ -79,7 +79,19 @@ class Linearised:
 
 
 def critical(level: float, degrees_of_freedom: float) -> float:
-    """Return the two-sided critical value of Student's t (normal for infinite degrees)."""
+    """Return the two-sided critical value of Student's t (normal for infinite degrees).
+
+    Raises:
+        SurveyError: If there are no degrees of freedom.
+    """
+    if not degrees_of_freedom > 0:
+        raise SurveyError(
+            "There are no degrees of freedom.",
+            expected="more PSUs than strata",
+            found=f"{degrees_of_freedom:g}",
+            where="confidence interval",
+            fix="Join strata, or use a normal interval.",
+        )
     return float(stats.t.ppf(0.5 + level / 2, degrees_of_freedom))
 
 
@@ -89,7 +101,8 @@ def linearised(
     """Return estimates from their weighted influences, calibration residuals taken."""
     residuals = influences
     spread: Any = 0.0
-    for calibration in design.calibrations:
+    # the last calibration is conditioned on first: its own totals are fixed
+    for calibration in reversed(design.calibrations):
         spread = spread + calibration.added(residuals)
         residuals = calibration.residuals(residuals)
     with np.errstate(invalid="ignore"):
@@ -248,6 +261,14 @@ def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Lineari
     y, _ = _values(design, values, (), where)
     inside = _domain(design, where)
     n = int(inside.sum())
+    if n < 2:
+        raise SurveyError(
+            "A variance needs two rows.",
+            expected="two or more rows in the domain",
+            found=str(n),
+            where="variance",
+            fix="Choose a larger domain.",
+        )
     centre = mean(design, y, where=where).point
     return mean(design, (y - centre) ** 2 * n / (n - 1), names=("variance",), where=where)
 
@@ -384,46 +405,18 @@ def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: s
     """
     y, _ = _values(design, values, (), None)
     n, size = y.shape[0], design.weights.sum()
+    if not size > n:
+        raise SurveyError(
+            "The weights do not sum to the population.",
+            expected=f"a sum above the {n} rows",
+            found=f"{size:g}",
+            where="design_effect",
+            fix="Use weights that expand the sample to its population.",
+        )
     spread = np.array([variance(design, column).point[0] for column in y.T])
     simple = spread * (size - n) / (size * n) * (size**2 if of == "total" else 1)
     result: Floats = np.diag(given.covariance) / simple
     return result
-
-
-def change(
-    before: tuple[SurveyDesign, Linearised],
-    after: tuple[SurveyDesign, Linearised],
-    combined: SurveyDesign,
-) -> Linearised:
-    r"""Estimate change between two samples that share PSUs.
-
-    Args:
-        before: Design and estimates of the first sample [n₁, q].
-        after: Design and estimates of the second sample [n₂, q], of the same quantities.
-        combined: The design of the rows of both, first then second, with PSUs and strata named
-            alike, so that a PSU in both samples is one PSU.
-
-    Returns:
-        `before`, `after` and `change` of each quantity, with the covariance that the shared PSUs
-        cause; residuals are taken under each sample's own calibration.
-
-    Source:
-        Berger, Priam, Journal of the Royal Statistical Society A 179, 2016, section 2.
-    """
-    parts = []
-    for given, result in (before, after):
-        residuals = result.influences
-        for calibration in given.calibrations:
-            residuals = calibration.residuals(residuals)
-        parts.append(residuals)
-    (n, q), m = parts[0].shape, parts[1].shape[0]
-    both = np.zeros((n + m, 3 * q))
-    both[:n, :q], both[n:, q : 2 * q] = parts
-    both[:n, 2 * q :], both[n:, 2 * q :] = -parts[0], parts[1]
-    names = [f"{kind} {name}" for kind in ("before", "after", "change") for name in after[1].names]
-    first, second = before[1].point, after[1].point
-    point = np.concatenate([first, second, second - first])
-    return linearised(combined, names, point, both)
 
 
 def _values(

@@ -127,6 +127,15 @@ def replicated(
     each = np.empty((replicates.count, full.size))
     for r in range(replicates.count):
         each[r] = statistic(finish(design.with_weights(replicates.weights(design, r))))
+    wrong = int((~np.isfinite(each).all(axis=1)).sum())
+    if wrong:
+        raise SurveyError(
+            "Replicates gave estimates that are not numbers.",
+            expected="finite estimates in every replicate",
+            found=f"{wrong} of {replicates.count} replicates",
+            where="replicated",
+            fix="Merge domains or cells that a replicate can leave empty.",
+        )
     return ReplicateEstimates(full, each, replicates)
 
 
@@ -144,7 +153,7 @@ def jackknife(design: SurveyDesign) -> Replicates:
             expected="two or more PSUs a stratum",
             found=f"{int((stage.sampled == 1).sum())} strata with one",
             where="jackknife",
-            fix="Collapse the strata before making replicates.",
+            fix="Join strata before the design is built.",
         )
     same = stage.stratum[:, None] == stage.stratum[None, :]
     factors = np.where(same, size[:, None] / (size[:, None] - 1), 1.0)
@@ -169,7 +178,15 @@ def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
             expected="2 PSUs in every stratum",
             found=f"{int((stage.sampled != 2).sum())} strata with another number",
             where="half_samples",
-            fix="Collapse or split strata, or use the jackknife.",
+            fix="Join or split strata, or use the jackknife.",
+        )
+    if stage.fraction.any():
+        raise SurveyError(
+            "Half-samples know no finite population.",
+            expected="a design without fpc",
+            found="sampling fractions above 0",
+            where="half_samples",
+            fix="Use the jackknife or the bootstrap, or leave fpc out.",
         )
     strata = stage.sampled.size
     signs = hadamard(1 << int(np.ceil(np.log2(strata + 1))))[:, 1 : strata + 1]
@@ -192,9 +209,8 @@ def bootstrap(
         design: The design.
         count: Number of replicates.
         generator: Random generator.
-        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `canty_davison`: $n_h$
-            of $n_h$, the variance scaled; `preston`: half of the clusters without replacement at
-            every stage.
+        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `preston`: half of the
+            clusters without replacement at every stage.
 
     Notes:
         Rao–Wu factor $1-\lambda_h+\lambda_h\frac{n_h}{n_h-1}m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
@@ -206,8 +222,7 @@ def bootstrap(
         SurveyError: If a stratum has one PSU that was not certain.
 
     Source:
-        Rao, Wu, Yue, Survey Methodology 18, 1992; Canty, Davison, The Statistician 48, 1999;
-        Preston, Survey Methodology 35, 2009.
+        Rao, Wu, Yue, Survey Methodology 18, 1992; Preston, Survey Methodology 35, 2009.
     """
     if design.stages[0].lonely.size:
         raise SurveyError(
@@ -215,27 +230,25 @@ def bootstrap(
             expected="two or more PSUs a stratum",
             found=f"{design.stages[0].lonely.size} strata with one",
             where="bootstrap",
-            fix="Collapse the strata before making replicates.",
+            fix="Join strata before the design is built.",
         )
     if method == "preston":
         factors, unit = _preston(design, count, generator)
     else:
-        factors, unit = _drawn(design.stages[0], count, generator, method), design.stages[0].cluster
+        factors, unit = _drawn(design.stages[0], count, generator), design.stages[0].cluster
     kind = f"bootstrap ({method})"
     return Replicates(kind, unit, factors, 1 / (count - 1), np.ones(count))
 
 
-def _drawn(stage: Stage, count: int, generator: np.random.Generator, method: str) -> Matrix:
+def _drawn(stage: Stage, count: int, generator: np.random.Generator) -> Matrix:
     factors = np.ones((stage.stratum.size, count))
     for stratum, size in enumerate(stage.sampled.tolist()):
         if size < 2:
             continue
         inside = np.flatnonzero(stage.stratum == stratum)
-        left = 1 - stage.fraction[inside[0]]
-        draws = size - 1 if method == "rao_wu" else size
-        times = generator.multinomial(draws, np.full(size, 1 / size), size=count).T
-        keep = np.sqrt(left if method == "rao_wu" else left * size / (size - 1))
-        factors[inside] = 1 - keep + keep * times * size / draws
+        times = generator.multinomial(size - 1, np.full(size, 1 / size), size=count).T
+        keep = np.sqrt(1 - stage.fraction[inside[0]])
+        factors[inside] = 1 - keep + keep * times * size / (size - 1)
     return factors
 
 
@@ -290,8 +303,13 @@ def successive_differences(design: SurveyDesign) -> Replicates:
     size = stage.stratum.size
     count = 1 << int(np.ceil(np.log2(size + 2)))
     signs = hadamard(count)
-    place = np.argsort(np.argsort(stage.stratum, kind="stable"), kind="stable") + 1
-    factors = 1 + 2**-1.5 * (signs[place].astype(np.float64) - signs[place + 1])
+    order = np.argsort(stage.stratum, kind="stable")
+    place, after = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    place[order] = np.arange(1, size + 1)
+    for stratum in range(stage.sampled.size):  # the last PSU of a stratum is followed by its first
+        inside = order[stage.stratum[order] == stratum]
+        after[inside] = place[np.roll(inside, -1)]
+    factors = 1 + 2**-1.5 * (signs[place].astype(np.float64) - signs[after])
     return Replicates("SDR", stage.cluster, factors, 4 / count, np.ones(count), "estimate")
 
 

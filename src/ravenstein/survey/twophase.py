@@ -85,7 +85,7 @@ def two_phase(
             expected="two or more, or all of the stratum",
             found=f"{lonely} strata with fewer",
             where="two_phase",
-            fix="Collapse the second-phase strata.",
+            fix="Join second-phase strata.",
         )
     fraction = np.zeros(first.max() + 1)
     if first_fraction is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,11 +78,16 @@ def centred_totals(
             expected="at least two sampled PSUs a stratum, or all of them",
             found=f"{alone.size} strata with one",
             where=f"stage {number}",
-            fix="Choose a rule: remove, certainty, adjust, average or collapse.",
+            fix="Choose a rule: remove, certainty, adjust or average; or join strata.",
         )
-    if alone.size and lonely is LonelyPSU.COLLAPSE:
-        stage = _collapsed(stage)
-        alone = stage.lonely
+    if alone.size == stage.sampled.size and lonely is LonelyPSU.AVERAGE:
+        raise SurveyError(
+            "Every stratum has only one PSU: there is no other to average.",
+            expected="a stratum with two or more PSUs",
+            found=f"{alone.size} strata with one",
+            where=f"stage {number}",
+            fix="Join strata before the design is built.",
+        )
     size = stage.sampled.astype(np.float64)
     sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
     means = sums / size[:, None]
@@ -96,19 +100,6 @@ def centred_totals(
     left = 1 - stage.fraction
     left[left < _CERTAIN] = 0
     return totals - means[stage.stratum], factor[stage.stratum] * left
-
-
-def _collapsed(stage: Stage) -> Stage:
-    """Join each stratum of one PSU with the one after it (the last with the one before)."""
-    target = np.arange(stage.sampled.size)
-    for stratum in stage.lonely:
-        other = stratum + 1 if stratum + 1 < target.size else stratum - 1
-        target[target == target[stratum]] = target[other]
-    kept, joined = np.unique(target, return_inverse=True)
-    sampled = np.bincount(joined[stage.stratum], minlength=kept.size)
-    return replace(
-        stage, stratum=joined[stage.stratum], sampled=sampled, reached=stage.reached[kept]
-    )
 
 
 def _unequal(design: SurveyDesign, unequal: Unequal, influences: Matrix) -> Matrix:
