@@ -5,11 +5,11 @@ import gc
 from collections import Counter
 
 import pytest
-from tests.myeb3_files import inputs, rounding
 
 from ravenstein.population.account import balance
 from ravenstein.store.database import memory_store
 from ravenstein.store.readers.myeb3 import read_myeb3
+from tests.myeb3_files import inputs, rounding
 
 EDITIONS = {
     # edition: areas, residuals of Scottish areas that are not 0

@@ -101,6 +101,13 @@ class AccountError(RavensteinError):
     exit_code = 9
 
 
+class SurveyError(RavensteinError):
+    """A sample design, its weights or its margins cannot be used."""
+
+    kind = "survey"
+    exit_code = 10
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like a mistyped one, or None where none is near.
 

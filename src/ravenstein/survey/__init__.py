@@ -1,0 +1,1 @@
+"""Survey methods: designs, weights and design-based estimates. They know no particular survey."""

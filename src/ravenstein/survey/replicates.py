@@ -1,0 +1,337 @@
+"""Replicate weights: jackknife, balanced half-samples, bootstrap, successive differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import hadamard
+
+from ravenstein.core.errors import SurveyError
+from ravenstein.core.estimate import estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ravenstein.core.estimate import Estimate
+    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign
+    from ravenstein.survey.variance import Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    r"""Replicate weights, as factors on the weights of each PSU (or row).
+
+    Args:
+        kind: JK1, JKn, BRR, Fay, bootstrap, SDR or given.
+        unit: Unit of each row that the factors are of [n].
+        factors: Factor on the weight, by unit and replicate [units, R].
+        scale: Constant of the variance.
+        rscales: Constant of each replicate [R].
+        centre: `estimate` or `mean`: what replicates are compared with.
+
+    Notes:
+        $V = c \sum_r c_r (\theta_r - \theta)(\theta_r - \theta)^\top$.
+    """
+
+    kind: str
+    unit: Codes
+    factors: Matrix
+    scale: float
+    rscales: Floats
+    centre: str = "mean"
+
+    @property
+    def count(self) -> int:
+        """Number of replicates."""
+        return int(self.rscales.size)
+
+    def weights(self, design: SurveyDesign, replicate: int) -> Floats:
+        """Return the weights of one replicate [n]."""
+        product: Floats = design.weights * self.factors[self.unit, replicate]
+        return product
+
+
+@dataclass(frozen=True, eq=False)
+class ReplicateEstimates:
+    """An estimate [q] and its replicates [R, q]."""
+
+    full: Floats
+    each: Matrix
+    replicates: Replicates
+
+    @property
+    def _apart(self) -> Matrix:
+        """Replicates about their centre, scaled so that squares add to the covariance [R, q]."""
+        given = self.replicates
+        used = given.rscales > 0
+        centre = self.full if given.centre == "estimate" else self.each[used].mean(axis=0)
+        apart: Matrix = (self.each - centre) * np.sqrt(given.scale * given.rscales)[:, None]
+        return apart
+
+    def covariance(self) -> Matrix:
+        """Return the covariance of the estimates [q, q]."""
+        product: Matrix = self._apart.T @ self._apart
+        return product
+
+    def standard_error(self) -> Floats:
+        """Return the standard errors [q]."""
+        return np.sqrt(np.diag(self.covariance()))
+
+    def as_estimate(
+        self,
+        labels: Mapping[str, Sequence[str]],
+        *,
+        unit: str,
+        draws: int,
+        generator: np.random.Generator,
+    ) -> Estimate:
+        r"""Return an `Estimate`.
+
+        Args:
+            labels: Dimensions and labels that the q quantities fill.
+            unit: Unit.
+            draws: The study's number of draws.
+            generator: Random generator, for replicates that are not draws themselves.
+
+        Notes:
+            Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
+            $\theta + A\varepsilon$ with $AA^\top$ the replicates' covariance, ε standard normal.
+        """
+        shape = tuple(len(names) for names in labels.values())
+        if self.replicates.kind.startswith("bootstrap") and self.replicates.count == draws:
+            worlds = self.each.T
+        else:
+            noise = generator.standard_normal((self.replicates.count, draws))
+            worlds = self.full[:, None] + self._apart.T @ noise
+        return estimate(self.full.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
+
+
+def replicated(
+    design: SurveyDesign,
+    replicates: Replicates,
+    statistic: Callable[[SurveyDesign], Any],
+    recalibrate: Callable[[SurveyDesign], SurveyDesign] | None = None,
+) -> ReplicateEstimates:
+    """Compute a statistic on the sample and on every replicate.
+
+    Args:
+        design: The design with design weights.
+        replicates: Its replicates.
+        statistic: From a design to estimates [q].
+        recalibrate: Applied to the design and to each replicate before the statistic.
+    """
+    finish = recalibrate or (lambda given: given)
+    full = np.atleast_1d(statistic(finish(design)))
+    each = np.empty((replicates.count, full.size))
+    for r in range(replicates.count):
+        each[r] = statistic(finish(design.with_weights(replicates.weights(design, r))))
+    wrong = int((~np.isfinite(each).all(axis=1)).sum())
+    if wrong:
+        raise SurveyError(
+            "Replicates gave estimates that are not numbers.",
+            expected="finite estimates in every replicate",
+            found=f"{wrong} of {replicates.count} replicates",
+            where="replicated",
+            fix="Merge domains or cells that a replicate can leave empty.",
+        )
+    return ReplicateEstimates(full, each, replicates)
+
+
+def jackknife(design: SurveyDesign) -> Replicates:
+    """Return the delete-one-PSU jackknife: JK1 without strata, JKn with them.
+
+    Source:
+        Wolter, Introduction to Variance Estimation, 2007, chapter 4.
+    """
+    stage = design.stages[0]
+    size = stage.sampled[stage.stratum].astype(np.float64)
+    if (size < 2).any():
+        raise SurveyError(
+            "A stratum has only one PSU to leave out.",
+            expected="two or more PSUs a stratum",
+            found=f"{int((stage.sampled == 1).sum())} strata with one",
+            where="jackknife",
+            fix="Join strata before the design is built.",
+        )
+    same = stage.stratum[:, None] == stage.stratum[None, :]
+    factors = np.where(same, size[:, None] / (size[:, None] - 1), 1.0)
+    np.fill_diagonal(factors, 0.0)
+    rscales = (size - 1) / size * (1 - stage.fraction)
+    if stage.sampled.size == 1:
+        return Replicates("JK1", stage.cluster, factors, float(rscales[0]), np.ones(size.size))
+    return Replicates("JKn", stage.cluster, factors, 1.0, rscales)
+
+
+def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
+    """Return balanced half-samples of two PSUs a stratum; Fay's method for rho above 0.
+
+    Source:
+        McCarthy, Review of the International Statistical Institute 37, 1969; Judkins, Journal of
+        Official Statistics 6, 1990.
+    """
+    stage = design.stages[0]
+    if (stage.sampled != 2).any():
+        raise SurveyError(
+            "Balanced half-samples need two PSUs a stratum.",
+            expected="2 PSUs in every stratum",
+            found=f"{int((stage.sampled != 2).sum())} strata with another number",
+            where="half_samples",
+            fix="Join or split strata, or use the jackknife.",
+        )
+    if stage.fraction.any():
+        raise SurveyError(
+            "Half-samples know no finite population.",
+            expected="a design without fpc",
+            found="sampling fractions above 0",
+            where="half_samples",
+            fix="Use the jackknife or the bootstrap, or leave fpc out.",
+        )
+    strata = stage.sampled.size
+    signs = hadamard(1 << int(np.ceil(np.log2(strata + 1))))[:, 1 : strata + 1]
+    second = np.zeros(stage.stratum.size, dtype=np.int64)
+    second[np.unique(stage.stratum, return_index=True)[1]] = 1
+    side = np.where(second == 1, 1, -1)
+    factors = 1 + (1 - rho) * side[:, None] * signs[:, stage.stratum].T
+    count = signs.shape[0]
+    kind = "Fay" if rho else "BRR"
+    scale = 1 / (count * (1 - rho) ** 2)
+    return Replicates(kind, stage.cluster, factors.astype(np.float64), scale, np.ones(count))
+
+
+def bootstrap(
+    design: SurveyDesign, count: int, generator: np.random.Generator, *, method: str = "rao_wu"
+) -> Replicates:
+    r"""Return bootstrap replicates of the first stage, or of all stages.
+
+    Args:
+        design: The design.
+        count: Number of replicates.
+        generator: Random generator.
+        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `preston`: half of the
+            clusters without replacement at every stage.
+
+    Notes:
+        Rao–Wu factor $1-\lambda_h+\lambda_h\frac{n_h}{n_h-1}m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
+        Preston: $w_k\,[1 + \sum_s \lambda_s \prod_{r<s}\sqrt{n_r/n^*_r}\,\delta_r\,
+        (\frac{n_s}{n^*_s}\delta_s - 1)]$ with $n^*_s = \lfloor n_s/2\rfloor$ and
+        $\lambda_s = \sqrt{n^*_s f_1\cdots f_{s-1}(1-f_s)/(n_s-n^*_s)}$.
+
+    Raises:
+        SurveyError: If a stratum has one PSU that was not certain.
+
+    Source:
+        Rao, Wu, Yue, Survey Methodology 18, 1992; Preston, Survey Methodology 35, 2009.
+    """
+    if design.stages[0].lonely.size:
+        raise SurveyError(
+            "A stratum has only one PSU to draw from.",
+            expected="two or more PSUs a stratum",
+            found=f"{design.stages[0].lonely.size} strata with one",
+            where="bootstrap",
+            fix="Join strata before the design is built.",
+        )
+    if method == "preston":
+        factors, unit = _preston(design, count, generator)
+    else:
+        factors, unit = _drawn(design.stages[0], count, generator), design.stages[0].cluster
+    kind = f"bootstrap ({method})"
+    return Replicates(kind, unit, factors, 1 / (count - 1), np.ones(count))
+
+
+def _drawn(stage: Stage, count: int, generator: np.random.Generator) -> Matrix:
+    factors = np.ones((stage.stratum.size, count))
+    for stratum, size in enumerate(stage.sampled.tolist()):
+        if size < 2:
+            continue
+        inside = np.flatnonzero(stage.stratum == stratum)
+        times = generator.multinomial(size - 1, np.full(size, 1 / size), size=count).T
+        keep = np.sqrt(1 - stage.fraction[inside[0]])
+        factors[inside] = 1 - keep + keep * times * size / (size - 1)
+    return factors
+
+
+def _preston(
+    design: SurveyDesign, count: int, generator: np.random.Generator
+) -> tuple[Matrix, Codes]:
+    last = design.stages[-1]
+    rows = np.zeros(last.stratum.size, dtype=np.int64)
+    rows[last.cluster] = np.arange(last.cluster.size)
+    total = np.ones((rows.size, count))
+    chain = np.ones((rows.size, count))
+    for stage in design.stages:
+        size = stage.sampled.astype(np.float64)
+        half = np.maximum(np.floor(size / 2), 1)
+        order = np.argsort(generator.random((stage.stratum.size, count)), axis=0)
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(order.shape[0])[:, None], axis=0)
+        chosen = _first_in_stratum(stage, rank, half)
+        fraction = np.zeros(size.size)
+        fraction[stage.stratum] = stage.fraction
+        spread = stage.reached * (1 - fraction) * half / np.maximum(size - half, 1)
+        strength = np.sqrt(np.where(size > half, spread, 0.0))
+        at = stage.cluster[rows]
+        of = stage.stratum[at]
+        ratio = (size / half)[of][:, None]
+        total += strength[of][:, None] * chain * (ratio * chosen[at] - 1)
+        chain = chain * np.sqrt(ratio) * chosen[at]
+    return total, last.cluster
+
+
+def _first_in_stratum(stage: Stage, rank: Any, half: Floats) -> Any:
+    """Return whether a cluster is among the first `half` of its stratum in each random order."""
+    chosen = np.empty(rank.shape, dtype=bool)
+    for stratum in range(stage.sampled.size):
+        inside = np.flatnonzero(stage.stratum == stratum)
+        place = np.argsort(np.argsort(rank[inside], axis=0), axis=0)
+        chosen[inside] = place < half[stratum]
+    return chosen
+
+
+def successive_differences(design: SurveyDesign) -> Replicates:
+    r"""Return successive-difference replicates, for PSUs in their systematic order.
+
+    Notes:
+        Factors $1 + 2^{-3/2}(h_{i,r} - h_{i+1,r})$ from rows of a Hadamard matrix; $V = \frac4R
+        \sum_r (\theta_r-\theta)^2$.
+
+    Source:
+        Fay, Train, Proceedings of the ASA Section on Government Statistics, 1995.
+    """
+    stage = design.stages[0]
+    size = stage.stratum.size
+    count = 1 << int(np.ceil(np.log2(size + 2)))
+    signs = hadamard(count)
+    order = np.argsort(stage.stratum, kind="stable")
+    place, after = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    place[order] = np.arange(1, size + 1)
+    for stratum in range(stage.sampled.size):  # the last PSU of a stratum is followed by its first
+        inside = order[stage.stratum[order] == stratum]
+        after[inside] = place[np.roll(inside, -1)]
+    factors = 1 + 2**-1.5 * (signs[place].astype(np.float64) - signs[after])
+    return Replicates("SDR", stage.cluster, factors, 4 / count, np.ones(count), "estimate")
+
+
+def given_weights(
+    design: SurveyDesign,
+    weights: Any,
+    *,
+    scale: float,
+    rscales: Any = None,
+    centre: str = "mean",
+) -> Replicates:
+    """Return replicates whose full weights are given [n, R], with the constants of their variance.
+
+    Args:
+        design: The design with the full sample's weights.
+        weights: Replicate weights.
+        scale: Constant of the variance.
+        rscales: Constant of each replicate; 1 where not given.
+        centre: `mean` or `estimate`.
+    """
+    each = np.asarray(weights, dtype=np.float64)
+    ones = np.ones(each.shape[1]) if rscales is None else np.asarray(rscales, dtype=np.float64)
+    ones = np.broadcast_to(ones, each.shape[1:])
+    rows = np.arange(each.shape[0])
+    return Replicates("given", rows, each / design.weights[:, None], scale, ones, centre)
