@@ -268,23 +268,9 @@ def calibrate(
             where="calibrate",
             fix="Impute or leave out the rows without auxiliaries; correct the totals.",
         )
-    ratio = _DISTANCES[distance]
     d = design.weights
-    slope = np.zeros(target.size)
-    g, rise = ratio(np.zeros(d.size), bounds)
-    misfit = target - projected(x, d * g)
     scale = np.abs(target) + projected(abs(x), d) + 1e-300
-    for _ in range(_MOST_STEPS):
-        step = _solved(gram(x, d * rise / spread), misfit)
-        for _ in range(30):
-            g, rise = ratio(x @ (slope + step) / spread, bounds)
-            if np.isfinite(g).all() and np.isfinite(rise).all():
-                break
-            step = step / 2
-        slope = slope + step
-        misfit = target - projected(x, d * g)
-        if (np.abs(misfit) < 1e-11 * scale).all():
-            break
+    g, misfit = _newton(x, d, spread, (target, scale), lambda u: _DISTANCES[distance](u, bounds))
     if not (np.abs(misfit) <= 1e-7 * scale).all():
         widest = (float(np.min(bounds[0])), float(np.max(bounds[1])))
         raise unmet_totals(x, d, target, widest, given.names)
@@ -326,6 +312,32 @@ def _need_weight(size: Any, kinds: Any, where: str) -> None:
             where=where,
             fix="Merge the cells named with neighbours; a replicate may leave out all of a cell.",
         )
+
+
+def _newton(
+    x: sparse.csr_array,
+    d: Floats,
+    spread: Floats,
+    goal: tuple[Floats, Floats],
+    ratio: Callable[[Floats], tuple[Floats, Floats]],
+) -> tuple[Floats, Floats]:
+    """Return the ratios of new to old weights, and by how much each total is then missed."""
+    target, scale = goal
+    slope = np.zeros(target.size)
+    g, rise = ratio(np.zeros(d.size))
+    misfit = target - projected(x, d * g)
+    for _ in range(_MOST_STEPS):
+        step = _solved(gram(x, d * rise / spread), misfit)
+        for _ in range(30):
+            g, rise = ratio(x @ (slope + step) / spread)
+            if np.isfinite(g).all() and np.isfinite(rise).all():
+                break
+            step = step / 2
+        slope = slope + step
+        misfit = target - projected(x, d * g)
+        if (np.abs(misfit) < 1e-11 * scale).all():
+            break
+    return g, misfit
 
 
 def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any]:
