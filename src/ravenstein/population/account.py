@@ -132,7 +132,8 @@ def _tolerance(rounding: Parameter) -> nw.Expr:
 
 def _summed(local: Rows, level: str) -> Rows:
     """Sum local authorities into a level; a sum with a missing part is missing."""
-    names = ("opening", *_FLOWS, "closing", "tolerance")
+    flows = [name for name in _FLOWS if name not in _NOT_ADDITIVE]
+    names = ("opening", *flows, "closing", "tolerance")
     unexplained = (nw.col("status") == "unbalanced").cast(nw.Int64).sum().alias("unexplained")
     sums = [nw.col(name).sum().alias(name) for name in names]
     missing = [
@@ -140,15 +141,13 @@ def _summed(local: Rows, level: str) -> Rows:
     ]
     grouped = local.group_by("edition", level, "year").agg(*sums, *missing, unexplained)
     whole = [
-        nw.when(nw.col(f"{name}_missing") == (-1 if name in _NOT_ADDITIVE else 0))
-        .then(nw.col(name))
-        .cast(nw.Int64)
-        .alias(name)
+        nw.when(nw.col(f"{name}_missing") == 0).then(nw.col(name)).cast(nw.Int64).alias(name)
         for name in names
     ]
+    absent = [nw.lit(None, dtype=nw.Int64).alias(name) for name in _NOT_ADDITIVE]
     allowed = nw.when(nw.col("unexplained") == 0).then(nw.col("tolerance")).otherwise(nw.lit(0))
     return (
         grouped.rename({level: "area"})
-        .select(*CELL, *whole, "unexplained")
+        .select(*CELL, *whole, *absent, "unexplained")
         .with_columns(tolerance=allowed)
     )
