@@ -26,8 +26,9 @@ import numpy as np
 from scipy import sparse
 
 from ravenstein.survey import estimates, replicates
-from ravenstein.survey.calibration import calibrate, rake
+from ravenstein.survey.calibration import calibrate
 from ravenstein.survey.design import Selection, SurveyDesign, design
+from ravenstein.survey.poststrata import rake
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,12 @@ import pandas as pd
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey import estimates as est
+from ravenstein.survey import intervals
 from ravenstein.survey import replicates as rep
-from ravenstein.survey.calibration import calibrate, post_stratify, rake, trim
+from ravenstein.survey.calibration import calibrate
 from ravenstein.survey.design import Selection, Unequal, design
+from ravenstein.survey.limits import trim
+from ravenstein.survey.poststrata import post_stratify, rake
 from ravenstein.survey.twophase import covariance as two_phase_covariance
 from ravenstein.survey.twophase import two_phase
 
@@ -85,6 +88,9 @@ class Case:
         elif "apiclus2" in words:
             d = self.frame = self.data("apiclus2")
             self.plain("clus2", Selection(d.dnum), weights=d.pw)
+        elif "ids=~a+b" in words:
+            d = self.frame = self.data("nested")
+            self.plain("nested", Selection(d.a, d.h.to_numpy(str), d.n1), Selection(d.b, d.g, d.n2))
         elif "id1+id2" in words:
             d = self.frame = self.data("mu284")
             self.plain("mu284", Selection(d.id1, fpc=d.n1), Selection(d.id2, fpc=d.n2))
@@ -220,16 +226,18 @@ def linearised(case: Case, given, frame: pd.DataFrame, words: str) -> dict:  # n
         rule = "hf7" if "hf7" in inside else "math"
         chances = [float(p) for p in re.findall(r"(?<![\w.])\.\d+", inside)]
         values = frame[first.lstrip("~")].to_numpy(float)
-        point, error, limits = est.quantile(given, values, chances, rule=rule)
+        point, error, limits = intervals.quantile(given, values, chances, rule=rule)
         return {"estimate": point, "se": error, "ci": limits.ravel()}
     if call == "contrast":
         means = est.mean(given, formula(frame, re.search(r"svymean\((.*?)\)", inside)[1]))
         ratio = "quote" in inside
         step = (lambda t: t[0] / t[1]) if ratio else (lambda t: t[0] - t[1])
-        return plain(est.function(means, given, step))
+        return plain(est.function(means, step))
     if call == "ciprop":
-        share = est.mean(given, formula(frame, re.match(r"~I\([^)]*\)", inside)[0]))
-        limits = est.proportion_interval(given, share)
+        where = subset(frame, inside)
+        share = est.mean(given, formula(frame, re.match(r"~I\([^)]*\)", inside)[0]), where=where)
+        method = "korn_graubard" if "beta" in inside else "logit"
+        limits = intervals.proportion_interval(share, method=method)
         return {"estimate": share.point, "ci95": limits.ravel()}
     if call == "var":
         return plain(est.variance(given, formula(frame, first)))
@@ -252,14 +260,19 @@ def mean_or_total(case: Case, given, frame: pd.DataFrame, call: str, inside: str
         influences = (values - centre) * (given.weights / size)[:, None]
         error = np.sqrt(np.diag(two_phase_covariance(given, influences)))
         return {"estimate": point, "se": error}
-    where = ~np.isnan(values).any(axis=1)
-    if chosen := re.search(r"subset\(design, ([\w.]+)=='(\w+)'\)", inside):
-        where &= (frame[chosen[1]] == chosen[2]).to_numpy()
+    where = ~np.isnan(values).any(axis=1) & subset(frame, inside)
     found = (est.mean if call == "mean" else est.total)(given, values, where=where)
     more = plain(found)
     if "deff=TRUE" in inside and where.all():
         more["deff"] = est.design_effect(given, values, found, of=call)
     return more
+
+
+def subset(frame: pd.DataFrame, words: str) -> np.ndarray:
+    """Return the rows of a subset that a call names, or all."""
+    if chosen := re.search(r"subset\(design, ([\w.]+)=='(\w+)'\)", words):
+        return (frame[chosen[1]] == chosen[2]).to_numpy()
+    return np.ones(len(frame), dtype=bool)
 
 
 def by_domain(given, frame: pd.DataFrame, inside: str) -> dict:

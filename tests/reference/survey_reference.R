@@ -33,6 +33,33 @@ hr <- svydesign(id = ~1, fpc = ~p, data = election_pps, pps = HR(constant))
 add("pps/HR", "svydesign(...,pps=HR(sum(election$p^2)/40))", "svytotal(~Bush+Kerry+Nader)",
     svytotal(three, hr), HR_const = constant)
 
+# strata within PSUs, some with one unit of several: the rules for these at the second stage
+nested <- data.frame(a = rep(1:6, each = 6), h = rep(c("x", "y"), each = 18), n1 = rep(c(7, 9), each = 18))
+nested$g <- rep(c(1, 1, 1, 2, 2, 3), 6); nested$b <- rep(1:6, 6)
+nested <- nested[!(nested$a %in% c(2, 5) & nested$b == 5), ]
+nested$n2 <- c(5, 4, 3)[nested$g]
+nested$y1 <- round(10 * sin(seq_len(nrow(nested))) + nested$a, 3)
+nested$hit <- ifelse(nested$y1 > 3, "Yes", "No"); nested$part <- ifelse(nested$b > 3, "Yes", "No")
+keep(nested, "nested")
+words <- "svydesign(ids=~a+b, strata=~h+g, fpc=~n1+n2, nest=TRUE)"
+for (rule in c("remove", "average")) {
+  options(survey.lonely.psu = rule)
+  deep <- svydesign(ids = ~a + b, strata = ~h + g, fpc = ~n1 + n2, data = nested, nest = TRUE)
+  for (f in c("svytotal", "svymean"))
+    add(paste("nested", f, rule), words, paste0("options(survey.lonely.psu='", rule, "'); ", f, "(~y1)"),
+        get(f)(~y1, deep))
+}
+options(survey.lonely.psu = "remove")
+part <- subset(deep, part == "Yes")
+for (method in c("logit", "beta")) {
+  r <- svyciprop(~I(hit == "Yes"), part, method = method)
+  out[[length(out) + 1]] <- list(
+    id = paste("nested ciprop", method), design = words, estimate = as.numeric(coef(r)),
+    call = paste0("options(survey.lonely.psu='remove'); svyciprop(~I(y1>3), subset(design, part=='Yes'), method='", method, "')"),
+    ci95 = as.numeric(confint(r)))
+}
+options(survey.lonely.psu = "fail")
+
 data(fpc); keep(fpc, "fpc")
 words <- "svydesign(ids=~psuid,strata=~stratid,weights=~weight,fpc=~Nh,nest=TRUE)"
 small <- svydesign(ids = ~psuid, strata = ~stratid, weights = ~weight, fpc = ~Nh, nest = TRUE, data = fpc)

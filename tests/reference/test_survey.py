@@ -11,6 +11,7 @@ import pytest
 from ravenstein.survey import estimates
 from ravenstein.survey.calibration import Auxiliaries, calibrate
 from ravenstein.survey.design import ExtremeWeightWarning, Selection, design
+from ravenstein.survey.limits import winsorised
 from tests.reference.survey import agreement
 
 
@@ -37,7 +38,7 @@ def test_r_run_beside_it_agrees(tmp_path):
     subprocess.run(["Rscript", str(script), str(tmp_path)], check=True, capture_output=True)
     count, failures = agreement(tmp_path)
     assert failures == []
-    assert count == 25
+    assert count == 31
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,26 @@ def test_ratio_estimation_of_the_statistical_methods_library(shared, name, group
         assert factor == pytest.approx(inside.calibration_factor, abs=2e-6)
         checked += 1
     assert checked == groups
+
+
+def test_winsorisation_of_the_statistical_methods_library(shared):
+    """Outlier weights y*/y of every group of its scenarios, ratio and expansion, to 6 decimals."""
+    folder = shared / "reference/estimation_scenarios/outliering/winsorisation"
+    paths = sorted((folder / "methodology_scenarios").glob("*_input.csv"))
+    drawn_in = 0
+    for path in paths:
+        given = pd.read_csv(path)
+        expected = pd.read_csv(path.with_name(path.name.replace("input", "output")))
+        rows = given.merge(expected, on=["date", "identifier", "group"], validate="1:1")
+        assert len(rows) == len(given) == len(expected)
+        for _, part in rows.groupby(["date", "group"]):
+            ratio = {}
+            if "other" in part:
+                ratio = {"auxiliary": part.other, "factor": part.calibration}
+            y = part.question.to_numpy(float)
+            built = design(weights=part.design)
+            found = winsorised(built, y, float(part.L.iloc[0]), **ratio)
+            weight = np.divide(found, y, out=np.ones(y.size), where=y != 0)
+            assert weight == pytest.approx(part.outlier_weight.to_numpy(float), abs=1e-6)
+            drawn_in += int((weight < 1).sum())
+    assert (len(paths), drawn_in) == (14, 17)

@@ -5,18 +5,18 @@ import pytest
 from scipy import sparse
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey import estimates, replicates
+from ravenstein.survey import estimates, intervals, replicates
 from ravenstein.survey.calibration import (
     Auxiliaries,
     Totals,
     calibrate,
     partitioned,
-    post_stratify,
-    rake,
-    trim,
 )
 from ravenstein.survey.conflicts import tightest_bounds
-from ravenstein.survey.design import ExtremeWeightWarning, Selection, Unequal, codes, design
+from ravenstein.survey.design import ExtremeWeightWarning, Selection, Unequal, design
+from ravenstein.survey.limits import trim, winsorised
+from ravenstein.survey.poststrata import post_stratify, rake
+from ravenstein.survey.stages import codes
 from ravenstein.survey.twophase import two_phase
 
 STRATA = np.array([1, 1, 1, 2, 2, 2])
@@ -94,6 +94,73 @@ def test_lonely_psus_follow_their_rule(rule, expected):
     found = estimates.total(built, np.array([1.0, 2, 3, 12])).covariance[0, 0]
     assert found == pytest.approx(expected)
     assert built.lonely_strata == 1
+
+
+def test_a_lonely_stratum_is_collapsed_with_its_neighbour():
+    # strata 1 and 2 are one: totals 4, 6, 10 about 20/3; stratum 4 was taken in full
+    strata, fpc = [1, 2, 2, 3, 3, 4], [4, 4, 4, 8, 8, 1]
+    built = design(Selection(strata=strata, fpc=fpc), weights=[2.0] * 6, lonely="collapse")
+    y = np.array([2.0, 3, 5, 1, 2, 9])
+    t, f = np.array([4.0, 6, 10]), 3 / 8
+    first = (1 - f) * 3 / 2 * ((t - t.mean()) ** 2).sum()
+    second = (1 - 2 / 8) * 2 * ((np.array([2.0, 4]) - 3) ** 2).sum()
+    found = estimates.total(built, y)
+    assert found.covariance[0, 0] == pytest.approx(first + second)
+    assert (built.lonely_strata, found.degrees_of_freedom) == (1, 3)
+    last = design(Selection(strata=[1, 1, 2, 2, 3]), weights=np.ones(5), lonely="collapse")
+    assert last.stages[0].sampled.tolist() == [2, 3], "the last joins the one before"
+    with pytest.raises(SurveyError, match="no other to be joined"):
+        design(Selection(strata=[1, 2, 2], fpc=[5, 2, 2]), lonely="collapse")
+
+
+def test_lonely_strata_of_later_stages_look_within_their_parent():
+    """Second-stage strata: in PSU 0 one alone and one of two units; in PSU 1 two units."""
+    psu, part = [0, 0, 0, 1, 1], [1, 2, 2, 1, 1]
+    z = np.array([1.0, 2, 4, 10, 20])
+    stages = (Selection(psu, fpc=[4] * 5), Selection(strata=part, fpc=[6, 8, 8, 5, 5]))
+    first = (1 - 2 / 4) * 2 * ((np.array([7.0, 30]) - 18.5) ** 2).sum()
+    two = (1 - 2 / 8) * 2 * 2.0
+    other = (1 - 2 / 5) * 2 * 50
+    expected = {
+        "remove": first + 0.5 * (two + other),
+        "average": first + 0.5 * (2 * two + other),
+        "adjust": first + 0.5 * (two + (1 - 1 / 6) * (1 - 7 / 3) ** 2 + other),
+        "collapse": first
+        + 0.5 * ((1 - 3 / 14) * 1.5 * ((np.array([1.0, 2, 4]) - 7 / 3) ** 2).sum() + other),
+    }
+    for rule, value in expected.items():
+        built = design(*stages, lonely=rule)
+        found = estimates.linearised(built, ("z",), np.zeros(1), z[:, None])
+        assert found.covariance[0, 0] == pytest.approx(value), rule
+
+
+def test_joint_probabilities_work_with_strata_and_later_stages():
+    g = np.random.default_rng(6)
+    psu, y = np.repeat(np.arange(6), 3), g.normal(5, 1, 18)
+    strata, second = np.repeat([0, 1], 9), Selection(fpc=np.full(18, 8))
+    inside = np.full((3, 3), 3 * 2 / (10 * 9))
+    np.fill_diagonal(inside, 3 / 10)
+    joint = np.full((6, 6), 0.3 * 0.3)
+    joint[:3, :3] = joint[3:, 3:] = inside
+    chances = Selection(psu, strata, np.full(18, 0.3))
+    ours = design(chances, second, unequal=Unequal("joint", joint=joint))
+    plain = design(Selection(psu, strata, np.full(18, 10)), second)
+    one, two = (estimates.total(d, y).covariance[0, 0] for d in (ours, plain))
+    assert one == pytest.approx(two, rel=1e-10)
+    rows = [np.flatnonzero(strata == h) for h in (0, 1)]
+    every = estimates.total(
+        design(chances, unequal=Unequal("hartley_rao", constant=[0.02, 0.03])), y
+    )
+    parts = [
+        estimates.total(
+            design(
+                Selection(psu[r], fpc=np.full(9, 0.3)), unequal=Unequal("hartley_rao", constant=c)
+            ),
+            y[r],
+        )
+        for r, c in zip(rows, (0.02, 0.03), strict=True)
+    ]
+    assert every.covariance == pytest.approx(sum(part.covariance for part in parts))
 
 
 def test_a_domain_is_the_whole_sample_with_zeros():
@@ -189,6 +256,50 @@ def test_weights_are_trimmed_to_limits_while_all_totals_are_kept():
     assert fitted.weights @ x == pytest.approx(totals)
 
 
+def test_a_bound_of_zero_takes_rows_out_of_the_sample():
+    built, x, y, _ = sample()
+    low = x[:, 1] < 4.2
+    totals = np.array([built.weights.sum(), built.weights @ x[:, 1] * 1.12])
+    fitted = calibrate(built, x[:, :2], totals, bounds=(0.0, 6.0))
+    out = fitted.weights == 0
+    assert 0 < out.sum() < low.size
+    assert fitted.weights @ x[:, :2] == pytest.approx(totals)
+    assert estimates.total(fitted, x[:, :2]).standard_error() == pytest.approx(0, abs=1e-6)
+    found = estimates.mean(fitted, y)
+    assert 0 < found.standard_error()[0] < 1
+    assert post_stratify(fitted, low, {True: 200.0, False: 900.0}).weights[out].sum() == 0
+
+
+def test_winsorised_values_by_hand():
+    # mean 4; w = 5, L = 8: cut-off 4 + 8/4 = 6; 10 becomes 10/5 + 6·(4/5) = 6.8
+    built = design(weights=np.full(4, 5.0))
+    assert winsorised(built, [1.0, 2, 3, 10], 8.0).tolist() == [1, 2, 3, pytest.approx(6.8)]
+    assert winsorised(design(weights=np.ones(2)), [1.0, 99], 1.0).tolist() == [1, 99]
+
+
+def test_estimates_made_apart_are_put_together():
+    built, _, y, g = sample()
+    inside = g.integers(0, 2, y.size) == 1
+    parts = [estimates.mean(built, y, where=w) for w in (inside, ~inside)]
+    gap = estimates.function(estimates.together(built, *parts), lambda t: t[0] - t[1])
+    w, n = built.weights, built.weights @ np.column_stack([inside, ~inside])
+    by_hand = w * (inside * (y - parts[0].point) / n[0] - ~inside * (y - parts[1].point) / n[1])
+    slow = estimates.linearised(built, ("gap",), gap.point, by_hand[:, None])
+    assert gap.standard_error() == pytest.approx(slow.standard_error())
+
+
+def test_quantiles_of_a_domain_are_those_of_its_rows():
+    y = np.array([1.0, 2, 3, 4, 50, 60, 70, 80])
+    built = design(weights=np.ones(8))
+    inside = y < 10
+    point, error, limits = intervals.quantile(built, y, [0.5], where=inside)
+    assert point.tolist() == [2]
+    assert error[0] > 0
+    assert limits.max() <= 4
+    one = y == 3
+    assert intervals.quantile(built, y, [0.5], rule="hf7", where=one | (y == 1))[0].tolist() == [2]
+
+
 def test_the_tightest_bounds_work_and_nothing_tighter_does():
     built, x, _, _ = sample()
     totals = (x * built.weights[:, None]).sum(axis=0) * [1.0, 1.01, 0.9]
@@ -229,16 +340,16 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
                            ("N", "empty")), [21.0, 4.0]), "contradict", "empty"),
         (lambda: calibrate(two_strata(), np.ones((6, 1)), [21.0], distance="logit"), "do not fit",
          "logit, bounds -inf to inf"),
-        (lambda: estimates.proportion_interval(
-            two_strata(), estimates.mean(two_strata(), np.ones(6))), "not defined", "1 at 0 or 1"),
-        (lambda: estimates.function(estimates.total(two_strata(), Y - Y), two_strata(),
+        (lambda: intervals.proportion_interval(estimates.mean(two_strata(), np.ones(6))),
+         "not defined", "1 at 0 or 1"),
+        (lambda: estimates.function(estimates.total(two_strata(), Y - Y),
                                     lambda t: 1 / t), "not a number", "others"),
         (lambda: calibrate(two_strata(), np.ones((6, 1)), [np.nan]), "cannot be used", "1 missing"),
         (lambda: post_stratify(two_strata(), STRATA, {1: 5.0, 2: np.nan}), "cannot be used", "1 "),
         (lambda: design(Selection(fpc=[20.0, 20.0]), weights=[2.0, 2], unequal=Unequal()),
          "probabilities cannot", "2 PSUs above 1"),
         (lambda: estimates.total(design(Selection(strata=[1, 2]), weights=[1.0, 1],
-                                        lonely="average"), [1, 2]), "Every stratum", "2 strata"),
+                                        lonely="average"), [1, 2]), "take the average", "2 str"),
         (lambda: replicates.replicated(
             two_strata(), replicates.jackknife(two_strata()), lambda d: d.weights @ Y,
             lambda d: post_stratify(d, Y == 1.0, {True: 2.0, False: 19.0})), "no weight", "True"),
@@ -247,6 +358,18 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
         (lambda: replicates.half_samples(two_strata()), "two PSUs", "2 strata"),
         (lambda: replicates.jackknife(design(Selection(strata=[1, 1, 2]), weights=[1.0] * 3)),
          "one PSU", "1 strata"),
+        (lambda: design(Selection(strata=[1.0, np.nan]), weights=[1.0, 2]), "is missing", "1 of 2"),
+        (lambda: post_stratify(two_strata(), np.array(["a", None] * 3, dtype=object), {"a": 1.0}),
+         "is missing", "3 of 6"),
+        (lambda: design(weights=[1.0, 2], lonely="ignore"), "not known", "ignore"),
+        (lambda: intervals.quantile(two_strata(), Y, [1.5]), "Quantiles", "1.5"),
+        (lambda: intervals.proportion_interval(estimates.mean(two_strata(), Y)), "no such", "1 v"),
+        (lambda: replicates.bootstrap(two_strata(), 5, np.random.default_rng(1), method="x"),
+         "no such bootstrap", "x"),
+        (lambda: replicates.half_samples(two_strata(), rho=1.0), "two PSUs", "2 strata"),
+        (lambda: estimates.total(design(Selection(fpc=[0.5]), unequal=Unequal("hartley_rao")), [1]),
+         "Hartley and Rao", "1 strata"),
+        (lambda: winsorised(two_strata(), Y, 0.0), "cannot be winsorised", "L = 0"),
         (lambda: two_phase([True, False, False], second_strata=[1, 1, 1]), "fewer than two",
          "1 strata"),
     ],
@@ -284,6 +407,28 @@ def test_replicates_agree_with_linearisation():
     assert again.standard_error()[0] == pytest.approx(fitted, rel=0.1)
 
 
+def test_half_samples_and_the_repeated_sample_know_finite_populations():
+    g = np.random.default_rng(9)
+    pairs = design(Selection(strata=np.repeat(np.arange(6), 2), fpc=np.repeat([4, 8, 10], 4)))
+    y = g.normal(10, 2, 12)
+    linear = estimates.total(pairs, y).standard_error()
+    for rho in (0.0, 0.3):
+        half = replicates.replicated(
+            pairs, replicates.half_samples(pairs, rho=rho), lambda d: d.weights @ y
+        )
+        assert half.standard_error() == pytest.approx(linear), "exact for a total"
+    y = g.normal(10, 2, 40)
+    for fpc in (None, np.full(40, 33)):
+        built = design(
+            Selection(strata=np.repeat([0, 1], 20), fpc=fpc), weights=np.full(40, 33 / 20)
+        )
+        drawn = replicates.bootstrap(built, 4000, g, method="canty_davison")
+        found = replicates.replicated(built, drawn, lambda d: d.weights @ y)
+        linear = estimates.total(built, y).standard_error()[0]
+        # 33 of 20 are 13 PSUs twice and 7 once, by chance: within 10 %; without fpc Monte Carlo
+        assert found.standard_error()[0] == pytest.approx(linear, rel=0.045 if fpc is None else 0.1)
+
+
 def test_results_become_estimates():
     built, _, y, g = sample()
     found = estimates.mean(built, np.column_stack([y, y**2]))
@@ -304,26 +449,26 @@ def test_functions_are_linearised_exactly():
     x = y + 3
     pair = estimates.total(built, np.column_stack([y, x]))
     by_hand = estimates.ratio(built, y, x)
-    automatic = estimates.function(pair, built, lambda t: t[0] / t[1])
+    automatic = estimates.function(pair, lambda t: t[0] / t[1])
     assert automatic.covariance == pytest.approx(by_hand.covariance, rel=1e-10)
-    logs = estimates.function(pair, built, np.log)
+    logs = estimates.function(pair, np.log)
     assert logs.standard_error() == pytest.approx(pair.standard_error() / pair.point)
 
 
 def test_exact_intervals_of_a_proportion_contain_the_logit_ones_centre():
     built, _, y, _ = sample()
     share = estimates.mean(built, (y > 20).astype(float))
-    exact = estimates.proportion_interval(built, share, method="korn_graubard")[0]
+    exact = intervals.proportion_interval(share, method="korn_graubard")[0]
     assert 0 <= exact[0] < share.point[0] < exact[1] <= 1
     nobody = estimates.mean(built, np.zeros(y.size))
-    none = estimates.proportion_interval(built, nobody, method="korn_graubard")[0]
+    none = intervals.proportion_interval(nobody, method="korn_graubard")[0]
     assert none[0] == 0
     assert 0 < none[1] < 0.2
     # an independent check: SRS of 10 with 3 hits is Clopper and Pearson, 0.0667 to 0.6525
     ten = design(weights=np.ones(10))
     hits = np.r_[np.ones(3), np.zeros(7)]
     found = estimates.mean(ten, hits)
-    bounds = estimates.proportion_interval(ten, found, method="korn_graubard")[0]
+    bounds = intervals.proportion_interval(found, method="korn_graubard")[0]
     assert bounds[0] == pytest.approx(0.0667, abs=0.02)
     assert bounds[1] == pytest.approx(0.6525, abs=0.02)
 

@@ -1,4 +1,4 @@
-"""Calibrated weights: post-stratification, raking, linear, logit and raking distance."""
+"""Calibrated weights: linear, logit and raking distance, with bounds, households, parts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from ravenstein.core.errors import SurveyError, listed
+from ravenstein.core.errors import SurveyError
 from ravenstein.survey.conflicts import unmet_totals
-from ravenstein.survey.design import codes
 from ravenstein.survey.kernels import gram, projected
+from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from ravenstein.survey.design import Codes, Floats, SurveyDesign
+    from ravenstein.survey.design import SurveyDesign
+    from ravenstein.survey.stages import Floats
     from ravenstein.survey.variance import Matrix
 
-_SWEEPS = 10
 _MOST_STEPS = 50
-_MOST_CYCLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +54,12 @@ class Totals:
     covariance: Matrix | None = None
 
 
+def share(before: Floats, after: Floats) -> Floats:
+    """Return before / after, 0 for rows whose weight became 0."""
+    result: Floats = np.divide(before, after, out=np.zeros_like(after), where=after != 0)
+    return result
+
+
 class Calibration(Protocol):
     """What a calibration does to influences: it leaves the residual."""
 
@@ -68,53 +73,11 @@ class Calibration(Protocol):
 
 
 @dataclass(frozen=True)
-class PostStrata:
-    """Post-stratification: cell of each row, weights before and after."""
-
-    cell: Codes
-    before: Floats
-    after: Floats
-
-    def added(self, influences: Matrix) -> Matrix | float:
-        """Return 0: the totals are known."""
-        return 0.0
-
-    def residuals(self, influences: Matrix) -> Matrix:
-        """Take off each cell's design-weighted mean."""
-        size = np.bincount(self.cell, weights=self.before)
-        out = np.empty_like(influences)
-        for column, values in enumerate(influences.T):
-            part = np.bincount(self.cell, weights=values * (self.before / self.after))
-            out[:, column] = values - (part / size)[self.cell] * self.after
-        return out
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Raking: the margins' cells and the weights after."""
-
-    cells: tuple[Codes, ...]
-    after: Floats
-
-    def added(self, influences: Matrix) -> Matrix | float:
-        """Return 0: the totals are known."""
-        return 0.0
-
-    def residuals(self, influences: Matrix) -> Matrix:
-        """Take off each margin's means in turn, until all are 0 but for rounding."""
-        out = influences / self.after[:, None]
-        sizes = [np.bincount(cell) for cell in self.cells]
-        for _ in range(_SWEEPS):
-            for cell, size in zip(self.cells, sizes, strict=True):
-                for column in range(out.shape[1]):
-                    means = np.bincount(cell, weights=out[:, column]) / size
-                    out[:, column] -= means[cell]
-        return out * self.after[:, None]
-
-
-@dataclass(frozen=True)
 class Regression:
-    """Generalised regression: auxiliaries [n, p] (sparse), weights of the regression and after."""
+    """Generalised regression: auxiliaries [n, p] (sparse), weights of the regression and after.
+
+    Rows that a bound of 0 took out of the sample are out of the regression too.
+    """
 
     auxiliaries: sparse.csr_array
     before: Floats
@@ -136,88 +99,10 @@ class Regression:
         return result
 
     def _slopes(self, influences: Matrix) -> Matrix:
-        weighted = influences * (self.before / self.after)[:, None]
+        weighted = influences * share(self.before, self.after)[:, None]
         crossed = np.asarray(self.auxiliaries.T @ weighted)
         slopes: Matrix = _solved(gram(self.auxiliaries, self.before), crossed)
         return slopes
-
-
-def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float]) -> SurveyDesign:
-    r"""Scale weights to known totals of cells.
-
-    Args:
-        design: The design.
-        cells: Cell of each row [n].
-        totals: Population of each cell.
-
-    Returns:
-        The design with weights $w_k = d_k N_c / \hat N_c$.
-
-    Raises:
-        SurveyError: If a cell has rows but no total, or a total above 0 but no rows.
-
-    Source:
-        Holt, Smith, Journal of the Royal Statistical Society A 142, 1979.
-    """
-    cell, kinds = codes(cells)
-    target = _targets(kinds, totals, "post-strata")
-    size = np.bincount(cell, weights=design.weights)
-    _need_weight(size, kinds, "post-strata")
-    after = design.weights * (target / size)[cell]
-    return design.with_weights(after, PostStrata(cell, design.weights, after))
-
-
-def rake(
-    design: SurveyDesign,
-    margins: Sequence[tuple[Any, Mapping[Any, float]]],
-    *,
-    tolerance: float = 1e-10,
-) -> SurveyDesign:
-    """Scale weights to the totals of one margin after another until all are met.
-
-    Args:
-        design: The design.
-        margins: Cells of each row [n] and their totals, for each margin.
-        tolerance: Largest relative difference from a total at the end.
-
-    Raises:
-        SurveyError: If the margins' sums differ, a cell has no rows or no total, or they cannot
-            be met together.
-
-    Source:
-        Deming, Stephan, Annals of Mathematical Statistics 11, 1940.
-    """
-    cells, targets = [], []
-    for number, (given, totals) in enumerate(margins, start=1):
-        cell, kinds = codes(given)
-        _need_weight(np.bincount(cell, weights=design.weights), kinds, f"margin {number}")
-        cells.append(cell)
-        targets.append(_targets(kinds, totals, f"margin {number}"))
-    sums = [float(target.sum()) for target in targets]
-    if max(sums) - min(sums) > 1e-8 * max(sums):
-        raise SurveyError(
-            "The margins disagree.",
-            expected="the same population in each margin",
-            found=", ".join(f"margin {i}: {s:,.6g}" for i, s in enumerate(sums, start=1)),
-            where="rake",
-            fix="Scale the margins to one population, or leave one out.",
-        )
-    weights = design.weights
-    for _ in range(_MOST_CYCLES):
-        worst = 0.0
-        for cell, target in zip(cells, targets, strict=True):
-            ratio = target / np.bincount(cell, weights=weights)
-            worst = max(worst, float(np.abs(ratio - 1).max()))
-            weights = weights * ratio[cell]
-        if worst < tolerance:
-            return design.with_weights(weights, Margins(tuple(cells), weights))
-    raise SurveyError(
-        "Raking does not converge: the margins cannot be met together.",
-        expected=f"all totals met to {tolerance:g}",
-        found=f"a difference of {worst:.2g} after {_MOST_CYCLES} cycles",
-        where="rake",
-        fix="Look for cells of one margin that are empty in the sample within another.",
-    )
 
 
 def calibrate(
@@ -275,16 +160,9 @@ def calibrate(
         widest = (float(np.min(bounds[0])), float(np.max(bounds[1])))
         raise unmet_totals(x, d, target, widest, given.names)
     after = d * g
-    lost = int(((after == 0) & (d != 0)).sum())
-    if lost:
-        raise SurveyError(
-            "Calibrated weights of 0 result.",
-            expected="weights other than 0",
-            found=f"{lost} weights of 0",
-            where="calibrate",
-            fix="Give a lower bound above 0, such as 0.1.",
-        )
-    return design.with_weights(after, Regression(x, d / spread, after, known.covariance))
+    return design.with_weights(
+        after, Regression(x, np.where(after == 0, 0.0, d / spread), after, known.covariance)
+    )
 
 
 def _refuse_bounds(bounds: tuple[Any, Any], distance: str) -> None:
@@ -298,19 +176,6 @@ def _refuse_bounds(bounds: tuple[Any, Any], distance: str) -> None:
             found=f"{distance}, bounds {np.min(low):g} to {np.max(high):g}",
             where="calibrate",
             fix="Give logit its bounds, such as (0.5, 2).",
-        )
-
-
-def _need_weight(size: Any, kinds: Any, where: str) -> None:
-    """Raise if a cell has rows but no weight, as in a replicate that leaves all of it out."""
-    empty = np.flatnonzero(~(size > 0))
-    if empty.size:
-        raise SurveyError(
-            "A cell has no weight in the sample.",
-            expected="weight in every cell with a total",
-            found=listed([str(kinds[i]) for i in empty]),
-            where=where,
-            fix="Merge the cells named with neighbours; a replicate may leave out all of a cell.",
         )
 
 
@@ -367,36 +232,6 @@ def _averaged(x: sparse.csr_array, units: Any) -> sparse.csr_array:
     return sparse.csr_array(means[unit])
 
 
-def trim(design: SurveyDesign, lower: float, upper: float, *, strict: bool = False) -> SurveyDesign:
-    """Cut weights off at limits and spread what is cut evenly over the others: the sum stays.
-
-    Args:
-        design: The design.
-        lower: Smallest weight.
-        upper: Largest weight.
-        strict: Whether to repeat until no weight is outside.
-    """
-    weights = design.weights
-    while True:
-        outside = (weights < lower) | (weights > upper)
-        if not outside.any():
-            break
-        if outside.all():
-            raise SurveyError(
-                "No weight lies within the limits.",
-                expected=f"weights between {lower:g} and {upper:g}",
-                found=f"{outside.size} outside",
-                where="trim",
-                fix="Widen the limits.",
-            )
-        cut = np.clip(weights, lower, upper)
-        spread = (weights - cut).sum() / (~outside).sum()
-        weights = np.where(outside, cut, cut + spread)
-        if not strict:
-            break
-    return design.with_weights(weights)
-
-
 def _linear(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
     low, high = bounds
     g = np.clip(1 + u, low, high)
@@ -445,34 +280,3 @@ def _solved(matrix: Matrix, right: Any) -> Any:
     except np.linalg.LinAlgError:
         pass
     return (np.linalg.lstsq(scaled, known, rcond=1e-12)[0].T / size).T
-
-
-def _targets(kinds: Any, totals: Mapping[Any, float], where: str) -> Floats:
-    """Return the totals of the sample's cells; a cell on one side only raises."""
-    present = {_plain(kind) for kind in kinds}
-    no_total = sorted(present - set(totals), key=str)
-    no_rows = sorted((k for k in set(totals) - present if totals[k] != 0), key=str)
-    if no_total or no_rows:
-        raise SurveyError(
-            "Cells of sample and population differ.",
-            expected="the same cells",
-            found=f"without total: {listed(no_total) or 'none'}; "
-            f"without sample: {listed(no_rows) or 'none'}",
-            where=where,
-            fix="Merge the cells named with neighbours in both.",
-        )
-    found = np.array([totals[_plain(kind)] for kind in kinds], dtype=np.float64)
-    if not (np.isfinite(found) & (found > 0)).all():
-        raise SurveyError(
-            "A cell's total cannot be used.",
-            expected="finite totals above 0 for every cell of the sample",
-            found=f"{int((~(np.isfinite(found) & (found > 0))).sum())} others",
-            where=where,
-            fix="Correct the totals; leave rows out that the population does not have.",
-        )
-    return found
-
-
-def _plain(kind: Any) -> Any:
-    """Return a NumPy scalar as Python's, so that it finds its key."""
-    return kind.item() if hasattr(kind, "item") else kind

@@ -14,7 +14,7 @@ from ravenstein.survey.kernels import gram, projected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ravenstein.survey.design import Floats
+    from ravenstein.survey.stages import Floats
 
 _DEPENDENT = 1e-10
 _MOST_GROUPS = 60_000

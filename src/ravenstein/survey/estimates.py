@@ -5,7 +5,7 @@ Each estimate is linearised: its influences (one a row and quantity) are totalle
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,17 @@ from scipy import stats
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.core.estimate import estimate
-from ravenstein.survey.design import codes
+from ravenstein.survey.stages import codes
 from ravenstein.survey.variance import centred_totals, covariance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from ravenstein.core.estimate import Estimate
-    from ravenstein.survey.design import Floats, SurveyDesign
+    from ravenstein.survey.design import SurveyDesign
+    from ravenstein.survey.stages import Floats
     from ravenstein.survey.variance import Matrix
 
 _STEP = 1e-30
@@ -35,14 +38,16 @@ class Linearised:
         names: Name of each quantity.
         point: Estimates [q].
         covariance: Their covariance [q, q].
-        degrees_of_freedom: PSUs minus strata.
-        influences: Weighted influences before calibration [n, q], for functions of estimates.
+        degrees_of_freedom: PSUs minus strata, of those with rows in the domain.
+        rows: Rows in the domain.
+        influences: Weighted influences before calibration [n, q], for `together` and `change`.
     """
 
     names: tuple[str, ...]
     point: Floats
     covariance: Matrix
     degrees_of_freedom: int
+    rows: int
     influences: Matrix
 
     def standard_error(self) -> Floats:
@@ -65,17 +70,26 @@ class Linearised:
             draws: The study's number of draws.
             generator: Random generator of the step.
         """
-        shape = tuple(len(names) for names in labels.values())
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0))
-        worlds = self.point[:, None] + root @ generator.standard_normal((values.size, draws))
-        return estimate(self.point.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
+        return scattered(
+            self.point, root @ generator.standard_normal((values.size, draws)), labels, unit
+        )
 
     def confidence_interval(self, level: float = 0.95, *, normal: bool = False) -> Matrix:
         """Return Wald intervals [q, 2], from Student's t on the degrees of freedom or normal."""
         half = critical(level, np.inf if normal else self.degrees_of_freedom)
         reach = half * self.standard_error()
         return np.stack([self.point - reach, self.point + reach], axis=1)
+
+
+def scattered(
+    point: Floats, apart: Matrix, labels: Mapping[str, Sequence[str]], unit: str
+) -> Estimate:
+    """Return an `Estimate` of points [q] and draws about them [q, draws], in the labels' shape."""
+    shape = tuple(len(names) for names in labels.values())
+    worlds = point[:, None] + apart
+    return estimate(point.reshape(shape), worlds.reshape(*shape, apart.shape[1]), labels, unit)
 
 
 def critical(level: float, degrees_of_freedom: float) -> float:
@@ -96,15 +110,22 @@ def critical(level: float, degrees_of_freedom: float) -> float:
 
 
 def linearised(
-    design: SurveyDesign, names: Sequence[str], point: Floats, influences: Matrix
+    design: SurveyDesign,
+    names: Sequence[str],
+    point: Floats,
+    influences: Matrix,
+    inside: Any = None,
 ) -> Linearised:
-    """Return estimates from their weighted influences, calibration residuals taken."""
-    residuals = influences
-    spread: Any = 0.0
-    # the last calibration is conditioned on first: its own totals are fixed
-    for calibration in reversed(design.calibrations):
-        spread = spread + calibration.added(residuals)
-        residuals = calibration.residuals(residuals)
+    """Return estimates from their weighted influences, calibration residuals taken.
+
+    Args:
+        design: The design.
+        names: Name of each quantity.
+        point: Estimates [q].
+        influences: Weighted influences [n, q].
+        inside: Whether each row is in the domain [n]; all rows where not given.
+    """
+    residuals, spread = conditioned(design, influences)
     with np.errstate(invalid="ignore"):
         spread = spread + covariance(design, residuals)
     wrong = int((~np.isfinite(point)).sum() + (~np.isfinite(spread)).sum())
@@ -116,7 +137,40 @@ def linearised(
             where=", ".join(names) or "estimate",
             fix="Look for values beyond what the function is defined for, or an empty domain.",
         )
-    return Linearised(tuple(names), point, spread, design.degrees_of_freedom, influences)
+    whole = inside is None or bool(inside.all())
+    df = design.degrees_of_freedom if whole else design.degrees_within(inside)
+    rows = design.weights.size if whole else int(inside.sum())
+    return Linearised(tuple(names), point, spread, df, rows, influences)
+
+
+def conditioned(design: SurveyDesign, influences: Matrix) -> tuple[Matrix, Any]:
+    """Return what calibrations leave of influences, and what estimated totals add [q, q].
+
+    The last calibration is conditioned on first: its own totals are fixed.
+    """
+    residuals, added = influences, np.zeros((influences.shape[1],) * 2)
+    for calibration in reversed(design.calibrations):
+        added = added + calibration.added(residuals)
+        residuals = calibration.residuals(residuals)
+    return residuals, added
+
+
+def together(design: SurveyDesign, *parts: Linearised) -> Linearised:
+    """Put estimates of one design together, with the covariance between them.
+
+    Args:
+        design: The design that all were made from.
+        parts: Estimates, such as means in different domains.
+
+    Returns:
+        All quantities; degrees of freedom and rows are the smallest of the parts'.
+    """
+    point = np.concatenate([part.point for part in parts])
+    influences = np.concatenate([part.influences for part in parts], axis=1)
+    names = [name for part in parts for name in part.names]
+    found = linearised(design, names, point, influences)
+    df = min(part.degrees_of_freedom for part in parts)
+    return replace(found, degrees_of_freedom=df, rows=min(part.rows for part in parts))
 
 
 def total(
@@ -133,9 +187,9 @@ def total(
     Notes:
         $\hat T = \sum_k w_k y_k$; influence $w_k y_k$.
     """
-    y, labels = _values(design, values, names, where)
+    y, labels, inside = checked(design, values, names, where)
     weighted = y * design.weights[:, None]
-    return linearised(design, labels, weighted.sum(axis=0), weighted)
+    return linearised(design, labels, weighted.sum(axis=0), weighted, inside)
 
 
 def mean(
@@ -146,13 +200,12 @@ def mean(
     Notes:
         $\bar y = \hat T_y/\hat N$; influence $w_k (y_k - \bar y)/\hat N$.
     """
-    y, labels = _values(design, values, names, where)
-    inside = _domain(design, where)
+    y, labels, inside = checked(design, values, names, where)
     w = design.weights * inside
     size = w.sum()
     _need_rows(size)
     point = (y * w[:, None]).sum(axis=0) / size
-    return linearised(design, labels, point, (y - point) * (w / size)[:, None])
+    return linearised(design, labels, point, (y - point) * (w / size)[:, None], inside)
 
 
 def ratio(
@@ -163,8 +216,8 @@ def ratio(
     Notes:
         $\hat R = \hat T_y/\hat T_x$; influence $w_k (y_k - \hat R x_k)/\hat T_x$.
     """
-    y, _ = _values(design, numerator, (), where)
-    x, _ = _values(design, denominator, (), where)
+    y, _, inside = checked(design, numerator, (), where)
+    x, _, _ = checked(design, denominator, (), where)
     w = design.weights
     bottom = float((w * x[:, 0]).sum())
     if bottom == 0:
@@ -176,7 +229,8 @@ def ratio(
             fix="Choose another domain or variable.",
         )
     point = (w[:, None] * y).sum(axis=0) / bottom
-    return linearised(design, ("ratio",), point, (y - point * x) * (w / bottom)[:, None])
+    influences = (y - point * x) * (w / bottom)[:, None]
+    return linearised(design, ("ratio",), point, influences, inside)
 
 
 def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any, Floats, Floats]:
@@ -192,7 +246,7 @@ def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any,
         thousands of domains cost one pass over the rows.
     """
     domain, kinds = codes(domains)
-    y, _ = _values(design, values, (), None)
+    y, _, _ = checked(design, values, (), None)
     weighted = y[:, 0] * design.weights
     point: Floats = np.bincount(domain, weights=weighted, minlength=kinds.size).astype(np.float64)
     if design.calibrations or design.unequal is not None:
@@ -222,20 +276,20 @@ def _domain_errors_in_blocks(
 
 
 def function(
-    given: Linearised, design: SurveyDesign, formula: Callable[[Any], Any], name: str = "function"
+    given: Linearised, formula: Callable[[Any], Any], name: str = "function"
 ) -> Linearised:
     r"""Estimate a smooth function of estimates.
 
     Args:
         given: Estimates.
-        design: Their design.
         formula: Function of the estimates [q] to a number or an array; made of NumPy operations
             that are analytic (no absolute values or comparisons).
         name: Its name.
 
     Notes:
-        $\hat\theta = f(\hat T)$ with influence $\sum_j f'_j u_{kj}$; the derivatives are exact to
-        rounding, from complex steps of $10^{-30}$.
+        $\hat\theta = f(\hat T)$, $V(\hat\theta) = J\,V(\hat T)\,J^\top$, which is the variance of
+        the influences $\sum_j f'_j u_{kj}$; the derivatives are exact to rounding, from complex
+        steps of $10^{-30}$.
 
     Source:
         Deville, Survey Methodology 25, 1999; Squire, Trapp, SIAM Review 40, 1998.
@@ -247,9 +301,23 @@ def function(
             stepped = given.point.astype(np.complex128)
             stepped[j] += 1j * _STEP
             slopes.append(np.atleast_1d(formula(stepped)).imag / _STEP)
-        influences = given.influences @ np.array(slopes)
-    names = [name] if point.size == 1 else [f"{name} {i + 1}" for i in range(point.size)]
-    return linearised(design, names, point, influences)
+    jacobian = np.array(slopes)
+    wrong = int((~np.isfinite(point)).sum() + (~np.isfinite(jacobian)).sum())
+    if wrong:
+        raise SurveyError(
+            "A function of estimates is not a number, or has no slope.",
+            expected="finite values",
+            found=f"{wrong} others",
+            where=name,
+            fix="Look for estimates beyond what the function is defined for.",
+        )
+    return replace(
+        given,
+        names=(name,) if point.size == 1 else tuple(f"{name} {i + 1}" for i in range(point.size)),
+        point=point,
+        covariance=jacobian.T @ given.covariance @ jacobian,
+        influences=given.influences @ jacobian,
+    )
 
 
 def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Linearised:
@@ -258,8 +326,7 @@ def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Lineari
     Notes:
         $\hat S^2 = \frac{n}{n-1}\,\frac{\sum w_k (y_k-\bar y)^2}{\sum w_k}$.
     """
-    y, _ = _values(design, values, (), where)
-    inside = _domain(design, where)
+    y, _, inside = checked(design, values, (), where)
     n = int(inside.sum())
     if n < 2:
         raise SurveyError(
@@ -291,104 +358,12 @@ def regression(
         Binder, International Statistical Review 51, 1983.
     """
     x = np.asarray(regressors, dtype=np.float64)
-    y, _ = _values(design, response, (), None)
+    y, _, _ = checked(design, response, (), None)
     w = design.weights[:, None]
     inverse = np.linalg.inv(x.T @ (x * w))
     slope = inverse @ (x.T @ (w * y))
     labels = tuple(names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
     return linearised(design, labels, slope[:, 0], w * (y - x @ slope) * (x @ inverse))
-
-
-def quantile(
-    design: SurveyDesign, values: Any, probabilities: Sequence[float], *, rule: str = "math"
-) -> tuple[Floats, Floats, Matrix]:
-    """Estimate quantiles, with Woodruff's intervals.
-
-    Args:
-        design: The design.
-        values: Variable [n].
-        probabilities: Which quantiles.
-        rule: `math`, the inverse of the distribution function; or `hf7`, interpolated.
-
-    Returns:
-        Quantiles [q]; standard errors [q], the interval's length over twice its critical value;
-        and 95 % intervals [q, 2].
-
-    Source:
-        Woodruff, Journal of the American Statistical Association 47, 1952; Hyndman, Fan, The
-        American Statistician 50, 1996.
-    """
-    y, _ = _values(design, values, (), None)
-    order = np.argsort(y[:, 0], kind="stable")
-    ordered, weights = y[order, 0], design.weights[order]
-    find = {"math": _inverse, "hf7": _interpolated}[rule]
-    half = critical(0.95, design.degrees_of_freedom)
-    points, intervals = [], []
-    for probability in probabilities:
-        point = find(ordered, weights, probability)
-        share = mean(design, (y[:, 0] <= point).astype(np.float64))
-        low, high = share.confidence_interval()[0]
-        points.append(point)
-        intervals.append([find(ordered, weights, low), find(ordered, weights, high)])
-    limits = np.array(intervals)
-    return np.array(points), (limits[:, 1] - limits[:, 0]) / (2 * half), limits
-
-
-def _inverse(ordered: Floats, weights: Floats, probability: float) -> float:
-    reached = np.cumsum(weights)
-    reached /= reached[-1]
-    place = int(np.searchsorted(reached, probability * (1 - 1e-14)))
-    return float(ordered[min(place, ordered.size - 1)])
-
-
-def _interpolated(ordered: Floats, weights: Floats, probability: float) -> float:
-    reached = np.cumsum(weights)
-    place = np.concatenate([[0.0], reached[:-1]]) / reached[-2]
-    return float(np.interp(probability, place, ordered))
-
-
-def proportion_interval(
-    design: SurveyDesign, given: Linearised, *, method: str = "logit", level: float = 0.95
-) -> Matrix:
-    """Return intervals of proportions that stay between 0 and 1.
-
-    Args:
-        design: The design.
-        given: Proportions, from `mean` of 0 and 1.
-        method: `logit`, or `korn_graubard` (exact binomial on the effective sample size).
-        level: Confidence level.
-
-    Returns:
-        Lower and upper bounds [q, 2].
-
-    Source:
-        Korn, Graubard, Survey Methodology 24, 1998.
-    """
-    p, error = given.point, given.standard_error()
-    df = design.degrees_of_freedom
-    if method == "logit":
-        if ((p <= 0) | (p >= 1)).any():
-            raise SurveyError(
-                "A logit interval is not defined at 0 or 1.",
-                expected="proportions between 0 and 1",
-                found=f"{int(((p <= 0) | (p >= 1)).sum())} at 0 or 1",
-                where="proportion_interval",
-                fix="Use method='korn_graubard'.",
-            )
-        centre, reach = np.log(p / (1 - p)), critical(level, df) * error / (p * (1 - p))
-        bounds = np.stack([centre - reach, centre + reach], axis=1)
-        inverse: Matrix = 1 / (1 + np.exp(-bounds))
-        return inverse
-    n = design.weights.size
-    inner = np.where(error > 0, error, 1.0)  # no error, at 0 or 1: the sample's own size
-    simple = np.where(error > 0, p * (1 - p) / inner**2, float(n))
-    effective = simple * (critical(level, n - 1) / critical(level, df)) ** 2
-    effective = np.minimum(effective, n)
-    tail = (1 - level) / 2
-    hits = effective * p
-    lower = stats.beta.ppf(tail, hits, effective - hits + 1)
-    upper = stats.beta.ppf(1 - tail, hits + 1, effective - hits)
-    return np.stack([np.where(p == 0, 0.0, lower), np.where(p == 1, 1.0, upper)], axis=1)
 
 
 def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: str) -> Floats:
@@ -403,7 +378,7 @@ def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: s
     Notes:
         $V_{srs}(\bar y) = (1 - n/\hat N)\,\hat S^2/n$, and $\hat N^2$ times that for a total.
     """
-    y, _ = _values(design, values, (), None)
+    y, _, _ = checked(design, values, (), None)
     n, size = y.shape[0], design.weights.sum()
     if not size > n:
         raise SurveyError(
@@ -419,30 +394,30 @@ def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: s
     return result
 
 
-def _values(
-    design: SurveyDesign, values: Any, names: Sequence[str], where: Any
-) -> tuple[Matrix, tuple[str, ...]]:
-    """Return values as a matrix, zero outside the domain; missing inside it raises."""
+def checked(
+    design: SurveyDesign, values: Any, names: Sequence[str] = (), where: Any = None
+) -> tuple[Matrix, tuple[str, ...], NDArray[np.bool_]]:
+    """Return values as a matrix, zero outside the domain, their names, and the domain.
+
+    Raises:
+        SurveyError: If values are missing in the domain, or are not one a row.
+    """
+    n = design.weights.size
     y = np.asarray(values, dtype=np.float64)
     y = y[:, None] if y.ndim == 1 else y
-    inside = _domain(design, where)
-    missing = int((~np.isfinite(y[inside])).sum())
-    if missing or len(y) != design.weights.size:
+    inside = np.ones(n, dtype=np.bool_) if where is None else np.asarray(where, dtype=np.bool_)
+    fits = len(y) == inside.size == n
+    missing = int((~np.isfinite(y[inside])).sum()) if fits else 0
+    if missing or not fits:
         raise SurveyError(
             "Values cannot be used.",
-            expected=f"{design.weights.size} rows, none missing in the domain",
-            found=f"{len(y)} rows, {missing} values missing",
+            expected=f"{n} rows, none missing in the domain",
+            found=f"{len(y)} rows, domain of {inside.size}, {missing} values missing",
             where="values",
             fix="Give a domain (where=…) of the rows that answered, or impute.",
         )
     labels = tuple(names) or tuple(f"value {i + 1}" for i in range(y.shape[1]))
-    return np.where(inside[:, None], y, 0.0), labels
-
-
-def _domain(design: SurveyDesign, where: Any) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    if where is None:
-        return np.ones(design.weights.size, dtype=np.bool_)
-    return np.asarray(where, dtype=np.bool_)
+    return np.where(inside[:, None], y, 0.0), labels, inside
 
 
 def _need_rows(size: float) -> None:

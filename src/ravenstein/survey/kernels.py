@@ -10,7 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from scipy import sparse
 
-    from ravenstein.survey.design import Floats
+    from ravenstein.survey.stages import Floats
     from ravenstein.survey.variance import Matrix
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from scipy.linalg import hadamard
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.core.estimate import estimate
+from ravenstein.survey.estimates import scattered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ravenstein.core.estimate import Estimate
-    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign
+    from ravenstein.survey.design import SurveyDesign
+    from ravenstein.survey.stages import Codes, Floats, Stage
     from ravenstein.survey.variance import Matrix
 
 
@@ -99,13 +100,12 @@ class ReplicateEstimates:
             Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
             $\theta + A\varepsilon$ with $AA^\top$ the replicates' covariance, ε standard normal.
         """
-        shape = tuple(len(names) for names in labels.values())
         if self.replicates.kind.startswith("bootstrap") and self.replicates.count == draws:
-            worlds = self.each.T
+            apart = (self.each - self.full).T
         else:
             noise = generator.standard_normal((self.replicates.count, draws))
-            worlds = self.full[:, None] + self._apart.T @ noise
-        return estimate(self.full.reshape(shape), worlds.reshape(*shape, draws), labels, unit)
+            apart = self._apart.T @ noise
+        return scattered(self.full, apart, labels, unit)
 
 
 def replicated(
@@ -165,7 +165,15 @@ def jackknife(design: SurveyDesign) -> Replicates:
 
 
 def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
-    """Return balanced half-samples of two PSUs a stratum; Fay's method for rho above 0.
+    r"""Return balanced half-samples of two PSUs a stratum; Fay's method for rho above 0.
+
+    Args:
+        design: The design.
+        rho: Fay's constant, from 0 (half-samples) to below 1.
+
+    Notes:
+        Factors $1 \pm (1-\rho)\sqrt{1-f_h}$ (without finite population $f_h = 0$), in balance over
+        strata by a Hadamard matrix; $V = \frac{1}{R(1-\rho)^2}\sum_r(\theta_r-\theta)^2$.
 
     Source:
         McCarthy, Review of the International Statistical Institute 37, 1969; Judkins, Journal of
@@ -180,24 +188,24 @@ def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
             where="half_samples",
             fix="Join or split strata, or use the jackknife.",
         )
-    if stage.fraction.any():
+    if not 0 <= rho < 1:
         raise SurveyError(
-            "Half-samples know no finite population.",
-            expected="a design without fpc",
-            found="sampling fractions above 0",
+            "Fay's constant is out of range.",
+            expected="from 0 to below 1",
+            found=f"{rho:g}",
             where="half_samples",
-            fix="Use the jackknife or the bootstrap, or leave fpc out.",
+            fix="Use 0 for half-samples, or 0.3 to 0.5.",
         )
     strata = stage.sampled.size
     signs = hadamard(1 << int(np.ceil(np.log2(strata + 1))))[:, 1 : strata + 1]
     second = np.zeros(stage.stratum.size, dtype=np.int64)
     second[np.unique(stage.stratum, return_index=True)[1]] = 1
-    side = np.where(second == 1, 1, -1)
+    side = np.where(second == 1, 1, -1) * np.sqrt(1 - stage.fraction)
     factors = 1 + (1 - rho) * side[:, None] * signs[:, stage.stratum].T
     count = signs.shape[0]
     kind = "Fay" if rho else "BRR"
     scale = 1 / (count * (1 - rho) ** 2)
-    return Replicates(kind, stage.cluster, factors.astype(np.float64), scale, np.ones(count))
+    return Replicates(kind, stage.cluster, factors, scale, np.ones(count))
 
 
 def bootstrap(
@@ -209,10 +217,14 @@ def bootstrap(
         design: The design.
         count: Number of replicates.
         generator: Random generator.
-        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `preston`: half of the
-            clusters without replacement at every stage.
+        method: `rao_wu`: $n_h-1$ of $n_h$ PSUs with replacement, rescaled; `canty_davison`: $n_h$
+            PSUs, with replacement, or without it from the sample repeated to its population;
+            `preston`: half of the clusters without replacement at every stage.
 
     Notes:
+        Canty–Davison factor $m_{hi}$, how often a PSU is drawn; the variance is scaled by
+        $\frac{\bar n}{\bar n-1}$ with $\bar n$ the harmonic mean of the $n_h$, so it is exact for
+        totals only where strata have the same number of PSUs.
         Rao–Wu factor $1-\lambda_h+\lambda_h\frac{n_h}{n_h-1}m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
         Preston: $w_k\,[1 + \sum_s \lambda_s \prod_{r<s}\sqrt{n_r/n^*_r}\,\delta_r\,
         (\frac{n_s}{n^*_s}\delta_s - 1)]$ with $n^*_s = \lfloor n_s/2\rfloor$ and
@@ -222,7 +234,8 @@ def bootstrap(
         SurveyError: If a stratum has one PSU that was not certain.
 
     Source:
-        Rao, Wu, Yue, Survey Methodology 18, 1992; Preston, Survey Methodology 35, 2009.
+        Rao, Wu, Yue, Survey Methodology 18, 1992; Canty, Davison, The Statistician 48, 1999;
+        Preston, Survey Methodology 35, 2009.
     """
     if design.stages[0].lonely.size:
         raise SurveyError(
@@ -232,12 +245,40 @@ def bootstrap(
             where="bootstrap",
             fix="Join strata before the design is built.",
         )
+    if method not in ("rao_wu", "canty_davison", "preston"):
+        raise SurveyError(
+            "There is no such bootstrap.",
+            expected="rao_wu, canty_davison or preston",
+            found=method,
+            where="bootstrap",
+            fix="Choose one of the three.",
+        )
+    first, scale = design.stages[0], 1 / (count - 1)
     if method == "preston":
         factors, unit = _preston(design, count, generator)
+    elif method == "rao_wu":
+        factors, unit = _drawn(first, count, generator), first.cluster
     else:
-        factors, unit = _drawn(design.stages[0], count, generator), design.stages[0].cluster
-    kind = f"bootstrap ({method})"
-    return Replicates(kind, unit, factors, 1 / (count - 1), np.ones(count))
+        factors, unit = _repeated(first, count, generator), first.cluster
+        size = float(1 / np.mean(1 / first.sampled[first.uncertain]))
+        scale *= size / (size - 1)
+    return Replicates(f"bootstrap ({method})", unit, factors, scale, np.ones(count))
+
+
+def _repeated(stage: Stage, count: int, generator: np.random.Generator) -> Matrix:
+    """Return how often each PSU is drawn, without replacement if the population is finite."""
+    factors = np.ones((stage.stratum.size, count))
+    for stratum, size in enumerate(stage.sampled.tolist()):
+        inside = np.flatnonzero(stage.stratum == stratum)
+        fraction = stage.fraction[inside[0]]
+        if fraction == 0:
+            times = generator.multinomial(size, np.full(size, 1 / size), size=count)
+        else:  # which PSUs stand for one more of the population is drawn once
+            whole, left = divmod(round(size / fraction), size)
+            copies = np.full(size, whole) + (generator.permutation(size) < left)
+            times = generator.multivariate_hypergeometric(copies, size, size=count)
+        factors[inside] = times.T
+    return factors
 
 
 def _drawn(stage: Stage, count: int, generator: np.random.Generator) -> Matrix:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey.design import codes
+from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
-    from ravenstein.survey.design import Codes, Floats
+    from ravenstein.survey.stages import Codes, Floats
     from ravenstein.survey.variance import Matrix
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey.design import LonelyPSU
+from ravenstein.survey.stages import LonelyPSU
 
 if TYPE_CHECKING:
-    from ravenstein.survey.design import Codes, Floats, Stage, SurveyDesign, Unequal
+    from ravenstein.survey.design import SurveyDesign, Unequal
+    from ravenstein.survey.stages import Codes, Floats, Stage
 
 Matrix = NDArray[np.float64]
 _CERTAIN = 1e-7
@@ -30,7 +31,8 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
     Notes:
         $\sum_h (1-f_h)\frac{n_h}{n_h-1}\sum_i (t_{hi}-\bar t_h)(t_{hi}-\bar t_h)^\top$ over PSUs,
         plus for each later stage the same within its strata times the sampling fractions of the
-        stages before; a stage without finite population ends the sum.
+        stages before; a stage without finite population ends the sum. With unequal probabilities
+        the first term is Brewer's ($1-\pi_i$ for $1-f_h$) or from joint probabilities.
 
     Raises:
         SurveyError: If a stratum has one PSU and the rule is `fail`.
@@ -38,12 +40,14 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
     Source:
         Särndal, Swensson, Wretman, Model Assisted Survey Sampling, 1992, result 4.3.1.
     """
-    if design.unequal is not None and design.unequal.method != "brewer":
-        return _unequal(design, design.unequal, influences)
     total = np.zeros((influences.shape[1],) * 2)
     for number, stage in enumerate(design.stages, start=1):
         totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
-        total += _stage_covariance(stage, totals, design.lonely, number)
+        unequal = design.unequal if number == 1 else None
+        if unequal is not None and unequal.method != "brewer":
+            total += _unequal(stage, unequal, totals)
+        else:
+            total += _stage_covariance(stage, totals, design.lonely, number)
     return total
 
 
@@ -78,36 +82,62 @@ def centred_totals(
             expected="at least two sampled PSUs a stratum, or all of them",
             found=f"{alone.size} strata with one",
             where=f"stage {number}",
-            fix="Choose a rule: remove, certainty, adjust or average; or join strata.",
-        )
-    if alone.size == stage.sampled.size and lonely is LonelyPSU.AVERAGE:
-        raise SurveyError(
-            "Every stratum has only one PSU: there is no other to average.",
-            expected="a stratum with two or more PSUs",
-            found=f"{alone.size} strata with one",
-            where=f"stage {number}",
-            fix="Join strata before the design is built.",
+            fix="Choose a rule: remove, certainty, adjust, average or collapse.",
         )
     size = stage.sampled.astype(np.float64)
     sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
     means = sums / size[:, None]
-    if lonely is LonelyPSU.ADJUST:
-        means[alone] = totals.mean(axis=0)
     factor = np.where(size > 1, size / np.maximum(size - 1, 1), 1.0) * stage.reached
+    if lonely is LonelyPSU.ADJUST and alone.size:
+        of, families = stage.parent, int(stage.parent.max()) + 1
+        members = np.bincount(of, weights=size, minlength=families)
+        middle = cluster_totals(sums, of, families) / np.maximum(members, 1)[:, None]
+        means[alone] = middle[of[alone]]
     if lonely is LonelyPSU.AVERAGE and alone.size:
-        factor[alone] = 0
-        factor *= stage.sampled.size / (stage.sampled.size - alone.size)
+        factor *= _averaged(stage, number)
     left = 1 - stage.fraction
     left[left < _CERTAIN] = 0
     return totals - means[stage.stratum], factor[stage.stratum] * left
 
 
-def _unequal(design: SurveyDesign, unequal: Unequal, influences: Matrix) -> Matrix:
-    stage = design.stages[0]
-    totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
+def _averaged(stage: Stage, number: int) -> Floats:
+    """Return how often each stratum counts, so that lonely ones add their siblings' mean."""
+    known = np.ones(stage.sampled.size)
+    known[stage.lonely] = 0
+    strata, others = np.bincount(stage.parent), np.bincount(stage.parent, weights=known)
+    without = int((others[stage.parent[stage.lonely]] == 0).sum())
+    if without:
+        raise SurveyError(
+            "A stratum with one PSU has no other to take the average of.",
+            expected="a stratum with two or more PSUs under the same parent",
+            found=f"{without} strata without",
+            where=f"stage {number}",
+            fix="Choose another rule: remove, certainty or adjust; or join strata.",
+        )
+    counts: Floats = known * (strata / np.maximum(others, 1))[stage.parent]
+    return counts
+
+
+def _unequal(stage: Stage, unequal: Unequal, totals: Matrix) -> Matrix:
     if unequal.method == "joint":
         return _horvitz_thompson(totals, unequal.joint)
-    return _hartley_rao(totals, stage.fraction, unequal.constant)
+    strata = stage.sampled.size
+    chance = np.bincount(stage.stratum, weights=stage.fraction) / stage.sampled
+    given = chance if unequal.constant is None else np.asarray(unequal.constant, dtype=np.float64)
+    if given.size not in (1, strata) or (stage.sampled < 2).any():
+        raise SurveyError(
+            "Hartley and Rao's variance cannot be computed.",
+            expected=f"one constant, or {strata}; two or more PSUs a stratum",
+            found=f"{given.size} constants, {int((stage.sampled < 2).sum())} strata with one PSU",
+            where="unequal",
+            fix="Give a constant a stratum; join strata with one PSU.",
+        )
+    constants = np.broadcast_to(given.ravel(), strata)
+    result = np.zeros((totals.shape[1],) * 2)
+    for stratum in range(strata):
+        inside = stage.stratum == stratum
+        result += _hartley_rao(totals[inside], stage.fraction[inside], float(constants[stratum]))
+    return result
 
 
 def _hartley_rao(totals: Matrix, chance: Floats, constant: float) -> Matrix:

@@ -1,0 +1,94 @@
+"""Limits on weights and on values: trimming, and one-sided winsorisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.core.errors import SurveyError
+from ravenstein.survey.estimates import checked
+
+if TYPE_CHECKING:
+    from ravenstein.survey.design import SurveyDesign
+    from ravenstein.survey.stages import Floats
+
+
+def trim(design: SurveyDesign, lower: float, upper: float, *, strict: bool = False) -> SurveyDesign:
+    """Cut weights off at limits and spread what is cut evenly over the others: the sum stays.
+
+    Args:
+        design: The design.
+        lower: Smallest weight.
+        upper: Largest weight.
+        strict: Whether to repeat until no weight is outside.
+    """
+    weights = design.weights
+    while True:
+        outside = (weights < lower) | (weights > upper)
+        if not outside.any():
+            break
+        if outside.all():
+            raise SurveyError(
+                "No weight lies within the limits.",
+                expected=f"weights between {lower:g} and {upper:g}",
+                found=f"{outside.size} outside",
+                where="trim",
+                fix="Widen the limits.",
+            )
+        cut = np.clip(weights, lower, upper)
+        spread = (weights - cut).sum() / (~outside).sum()
+        weights = np.where(outside, cut, cut + spread)
+        if not strict:
+            break
+    return design.with_weights(weights)
+
+
+def winsorised(
+    design: SurveyDesign, values: Any, limit: float, *, auxiliary: Any = None, factor: Any = None
+) -> Floats:
+    r"""Return values drawn in towards a cut-off above which they would cost more than they tell.
+
+    Args:
+        design: The design of one group, with its design weights a.
+        values: Variable y [n].
+        limit: L, the tuning constant of the group, above 0: from earlier data, so that the
+            expected squared error is least.
+        auxiliary: x of the ratio estimator [n]; 1 (expansion estimator) where not given.
+        factor: Calibration factor g of the ratio estimator [n]; 1 where not given.
+
+    Returns:
+        $y^*$ [n], to be totalled with the weights $w = a g$.
+
+    Notes:
+        Cut-off $K_k = \hat\mu_k + \frac{L}{w_k - 1}$ with $\hat\mu_k = x_k \sum a y/\sum a x$;
+        $y^* = \frac{y}{w} + K\left(1-\frac1w\right)$ where $y > K$ and $w > 1$, else y. Only the
+        row's own part of its total is kept beyond the cut-off.
+
+    Raises:
+        SurveyError: If L is not above 0, or values are missing.
+
+    Source:
+        Kokic, Bell, Journal of Official Statistics 10, 1994; Clark, Winsorization methods in
+        sample surveys, 1995.
+    """
+    y, _, _ = checked(design, values)
+    x, _, _ = checked(design, np.ones(len(y)) if auxiliary is None else auxiliary)
+    g, _, _ = checked(design, np.ones(len(y)) if factor is None else factor)
+    a = design.weights
+    bottom = float(a @ x[:, 0])
+    if not limit > 0 or bottom == 0:
+        raise SurveyError(
+            "Values cannot be winsorised.",
+            expected="L above 0, an auxiliary whose total is not 0",
+            found=f"L = {limit:g}, total {bottom:g}",
+            where="winsorised",
+            fix="Give the group's L from earlier data.",
+        )
+    w = a * g[:, 0]
+    heavy = w > 1
+    gap = np.divide(limit, w - 1, out=np.full(w.size, np.inf), where=heavy)
+    cut = x[:, 0] * float(a @ y[:, 0]) / bottom + gap
+    above = heavy & (y[:, 0] > cut)
+    drawn: Floats = np.where(above, y[:, 0], 0.0) / w + np.where(above, cut, 0.0) * (1 - 1 / w)
+    return np.where(above, drawn, y[:, 0])
