@@ -8,13 +8,11 @@ Reads the real files where RAVENSTEIN_SHARED (default ../shared) has them, else 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -25,22 +23,10 @@ from ravenstein.store.checks import checked
 from ravenstein.store.database import memory_store
 from ravenstein.store.readers.myeb3 import read_myeb3
 from ravenstein.tables.population import POPULATION_COMPONENTS, POPULATION_ESTIMATES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from timing import median
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("RAVENSTEIN_SHARED", ROOT.parent / "shared"))
-
-
-def median(task: Callable[[], object], times: int = 5) -> float:
-    """Return the median seconds of a task."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        task()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
 
 
 def command(*words: str, folder: Path | None = None) -> None:

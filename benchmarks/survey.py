@@ -12,13 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ from ravenstein.survey import estimates, replicates
 from ravenstein.survey.calibration import calibrate
 from ravenstein.survey.design import Selection, SurveyDesign, design
 from ravenstein.survey.poststrata import rake
+from timing import median, peak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,16 +96,6 @@ def recalibrated(sample: Sample, count: int) -> float:
     return float(found.standard_error()[0])
 
 
-def timed(task: Callable[[], object], times: int) -> float:
-    """Return the median seconds."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        task()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
-
-
 def tasks(sample: Sample, count: int) -> dict[str, tuple[Callable[[], object], int]]:
     """Return the tasks, and how often each is repeated."""
     return {
@@ -145,10 +133,9 @@ def run_task(sample: Sample, name: str, count: int) -> None:
     task, times = tasks(sample, count)[name]
     small = Sample(20_000)
     tasks(small, 3).get(name, (lambda: recalibrated(small, 3), 1))[0]()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = timed(task, times)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([seconds, (peak - before) / 2**20]))
+    before = peak()
+    seconds = median(task, times)
+    print(json.dumps([seconds, peak() - before]))
 
 
 R_SCRIPT = """
@@ -205,7 +192,7 @@ def peer_svy(sample: Sample, *, linear_too: bool) -> str | None:
     found = []
     for name, task in tasks.items():
         try:
-            found.append(f"{name}={timed(task, 1):.3f}")
+            found.append(f"{name}={median(task, 1):.3f}")
         except Exception as error:  # noqa: BLE001 - a peer's failure is a result
             found.append(f"{name}: {type(error).__name__} {str(error)[:80]}")
     return " ".join(found)
