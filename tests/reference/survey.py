@@ -139,7 +139,8 @@ class Case:
             return post_stratify(given, stype, sizes)
         if words.startswith("rake"):
             wide = self.meta.get("pop_sch_wide", {"No": 1072, "Yes": 5122})
-            return rake(given, [(stype, sizes), (frame["sch.wide"].to_numpy(str), wide)])
+            margins = [(stype, sizes), (frame["sch.wide"].to_numpy(str), wide)]
+            return rake(given, margins, residuals="unweighted")
         columns = {"(Intercept)": np.ones(len(frame))}
         totals = {"(Intercept)": pop["N"]}
         if "stype" in words:

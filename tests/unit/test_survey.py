@@ -1,5 +1,7 @@
 """Survey methods by hand-worked numbers, by slow independent versions, and on bad input."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -247,6 +249,81 @@ def test_raking_meets_all_margins_and_trimming_keeps_the_sum():
     assert 1.1 - 1e-12 <= cut.weights.min() <= cut.weights.max() <= 2.9 + 1e-12
 
 
+def test_raking_and_raking_calibration_have_one_standard_error():
+    """Weights that differ within cells, and margins that nearly repeat each other."""
+    built, _, y, g = sample()
+    a = g.integers(0, 6, 600)
+    b = np.where(g.random(600) < 0.95, a, g.integers(0, 6, 600))
+    moved = built.weights * g.uniform(0.8, 1.25, 600)
+    margins = [(m, dict(enumerate(np.bincount(m, weights=moved)))) for m in (a, b)]
+    raked = rake(built, margins)
+    x = np.column_stack([a == i for i in range(6)] + [b == i for i in range(1, 6)]).astype(float)
+    fitted = calibrate(built, x, x.T @ moved, distance="raking")
+    assert raked.weights == pytest.approx(fitted.weights, rel=1e-6)
+    ours, theirs = (estimates.total(d, y).standard_error()[0] for d in (raked, fitted))
+    assert ours == pytest.approx(theirs, rel=1e-5)
+    assert estimates.total(raked, x).standard_error() == pytest.approx(0, abs=1e-6)
+    as_r_does = estimates.total(rake(built, margins, residuals="unweighted"), y)
+    assert as_r_does.standard_error()[0] != pytest.approx(ours, rel=1e-3)
+
+
+def test_totals_that_can_be_met_are_met():
+    """300 samples whose totals come from ratios at the bounds or far from 1."""
+    g = np.random.default_rng(12)
+    for trial in range(100):
+        n = int(g.integers(40, 200))
+        x = np.column_stack([np.ones(n), g.normal(5, 2, n), g.integers(0, 2, n)])
+        built = design(weights=g.uniform(1, 3, n))
+        for distance, low, high in (("linear", 0.5, 1.8), ("logit", 0.5, 1.8),
+                                    ("raking", 0, np.inf)):  # fmt: skip
+            ratio = g.choice([0.52, 1.78], n) if trial % 2 else g.lognormal(0, 1.5, n)
+            ratio = ratio if high == np.inf else np.clip(ratio, 0.51, 1.79)
+            totals = (built.weights * ratio) @ x
+            bounds = (low, high) if high < np.inf else (-np.inf, np.inf)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExtremeWeightWarning)
+                fitted = calibrate(built, x, totals, distance=distance, bounds=bounds)
+            assert fitted.weights @ x == pytest.approx(totals, rel=1e-7)
+
+
+def test_households_of_unequal_weights_meet_the_totals():
+    built, x, _, _ = sample()
+    household = np.arange(600) // 3
+    totals = (built.weights @ x) * [1.0, 1.02, 0.98]
+    fitted = calibrate(built, Auxiliaries(x, units=household), totals)
+    assert fitted.weights @ x == pytest.approx(totals)
+    ratio = (fitted.weights / built.weights).reshape(-1, 3)
+    assert np.ptp(ratio, axis=1).max() < 1e-12
+
+
+def test_two_phases_are_a_design_like_others():
+    g = np.random.default_rng(8)
+    n, second = 60, np.repeat([0, 1], 30)
+    subset = np.tile([True, False, True], 20)
+    y = g.normal(10, 2, n)[subset]
+    built = two_phase(
+        subset, second_strata=second, first_weights=np.full(n, 5.0), first_fraction=np.full(n, 0.2)
+    )
+    found = estimates.mean(built, y)
+    assert found.standard_error()[0] > 0
+    whole = estimates.ratio(built, y, np.ones(y.size))
+    assert found.covariance == pytest.approx(whole.covariance)
+    kinds, _, error = estimates.domain_totals(built, y, second[subset])
+    one = estimates.total(built, y, where=second[subset] == 1)
+    assert error[kinds == 1] == pytest.approx(one.standard_error())
+    fitted = calibrate(built, np.column_stack([np.ones(y.size), y]), [300.0, 3100.0])
+    assert estimates.total(fitted, y).standard_error()[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_domains_by_rows_as_psus_agree_with_single_domains():
+    g = np.random.default_rng(10)
+    strata, y, domain = g.integers(0, 5, 400), g.normal(5, 2, 400), g.integers(0, 37, 400)
+    built = design(Selection(strata=strata, fpc=np.full(400, 200)), lonely="adjust")
+    kinds, _, error = estimates.domain_totals(built, y, domain)
+    slow = [estimates.total(built, y, where=domain == d).standard_error()[0] for d in kinds]
+    assert error == pytest.approx(slow)
+
+
 def test_weights_are_trimmed_to_limits_while_all_totals_are_kept():
     built, x, _, _ = sample()
     totals = (x * built.weights[:, None]).sum(axis=0)
@@ -369,6 +446,41 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
         (lambda: replicates.half_samples(two_strata(), rho=1.0), "two PSUs", "2 strata"),
         (lambda: estimates.total(design(Selection(fpc=[0.5]), unequal=Unequal("hartley_rao")), [1]),
          "Hartley and Rao", "1 strata"),
+        (lambda: trim(design(weights=[1.0, 5, 100]), 2, 6, strict=True), "cannot hold", "2 to 6"),
+        (lambda: trim(design(weights=[0.5] * 7 + [1.0, 4.0]), 0.9, 10), "0 or less", "1 others"),
+        (lambda: trim(two_strata(), np.nan, 2), "cannot hold", "nan to 2"),
+        (lambda: estimates.regression(two_strata(), Y, np.ones((6, 2))), "not independent",
+         "x1, x2"),
+        (lambda: estimates.regression(two_strata(), Y, np.ones(6)), "do not fit", "(6,)"),
+        (lambda: calibrate(two_strata(), np.ones((6, 2)), [20.0]), "cannot be used", "totals (1,)"),
+        (lambda: estimates.function(estimates.total(two_strata(), Y), lambda t: abs(t[0])),
+         "not smooth", "two different"),
+        (lambda: estimates.total(design(Selection(fpc=[0.5] * 3), unequal=Unequal(
+            "joint", joint=[[.5, .1, .4], [.1, .5, .4], [.4, .4, .5]])), [1, 1, 0]),
+         "variance is negative", "1 below 0"),
+        (lambda: design(weights=[1.0, 2], unequal=Unequal("brwer")), "not described", "brwer"),
+        (lambda: design(weights=[1.0, 2], unequal=Unequal()), "not described", "no fpc"),
+        (lambda: replicates.half_samples(design(Selection(fpc=[0.5, 0.4]), unequal=Unequal())),
+         "equal probabilities", "brewer"),
+        (lambda: replicates.bootstrap(two_strata(), 1, np.random.default_rng(1)), "nothing to draw",
+         "1 replicates"),
+        (lambda: replicates.successive_differences(design(Selection(strata=[1, 1, 2]),
+         weights=[1.0] * 3)), "no successive", "1 strata"),
+        (lambda: replicates.given_weights(two_strata(), np.ones((6, 2)), scale=-1.0),
+         "cannot be used", "constant -1"),
+        (lambda: estimates.design_effect(two_strata(), np.ones(6), estimates.mean(
+            two_strata(), np.ones(6)), of="mean"), "no design effect", "1 constants"),
+        (lambda: estimates.total(two_strata(), Y).confidence_interval(1.5), "no such level", "1.5"),
+        (lambda: estimates.domain_totals(two_strata(), Y, [1, 2]), "do not fit", "2"),
+        (lambda: estimates.total(two_strata(), ["a"] * 6), "not numbers", "text"),
+        (lambda: design(weights=["a", "b"]), "not numbers", "text"),
+        (lambda: design(Selection(strata=np.array([1, "a"], dtype=object)), weights=[1.0, 2]),
+         "several kinds", "both"),
+        (lambda: rake(two_strata(), []), "nothing to rake", "0 margins"),
+        (lambda: post_stratify(two_strata(), [1, 2], {1: 1.0, 2: 2.0}), "do not fit", "2"),
+        (lambda: tightest_bounds(np.ones(3), np.ones((3, 1)), [1.0, 2.0]), "do not fit", "2"),
+        (lambda: two_phase([True, True, False], first_weights=[1.0, -1, 1]), "cannot be used",
+         "1 weights"),
         (lambda: winsorised(two_strata(), Y, 0.0), "cannot be winsorised", "L = 0"),
         (lambda: two_phase([True, False, False], second_strata=[1, 1, 1]), "fewer than two",
          "1 strata"),
@@ -442,6 +554,30 @@ def test_results_become_estimates():
     jack = replicates.replicated(built, replicates.jackknife(built), lambda d: d.weights @ y)
     drawn = jack.as_estimate({"total": ["y"]}, unit="x", draws=20_000, generator=g)
     assert drawn.standard_error().values == pytest.approx(jack.standard_error(), rel=0.03)
+
+
+def test_draws_of_any_bootstrap_have_its_standard_error():
+    g = np.random.default_rng(13)
+    pairs = design(Selection(strata=np.repeat(np.arange(20), 2)), weights=np.full(40, 3.0))
+    y = g.normal(10, 2, 40)
+    drawn = replicates.bootstrap(pairs, 500, g, method="canty_davison")
+    found = replicates.replicated(pairs, drawn, lambda d: d.weights @ y)
+    worlds = found.as_estimate({"total": ["y"]}, unit="x", draws=500, generator=g).draws.values
+    assert worlds.std(ddof=1) == pytest.approx(found.standard_error()[0], rel=1e-6)
+    assert worlds.mean() == pytest.approx(found.full[0], rel=1e-6)
+
+
+def test_a_census_has_no_error_by_any_replicates():
+    y = np.arange(8.0)
+    whole = design(Selection(strata=np.repeat([0, 1], 4), fpc=np.full(8, 4)))
+    for made in (
+        replicates.jackknife(whole),
+        replicates.bootstrap(whole, 9, np.random.default_rng(1), method="canty_davison"),
+        replicates.successive_differences(whole),
+        replicates.half_samples(whole),
+    ):
+        found = replicates.replicated(whole, made, lambda d: d.weights @ y)
+        assert found.standard_error()[0] == pytest.approx(0, abs=1e-9), made.kind
 
 
 def test_functions_are_linearised_exactly():

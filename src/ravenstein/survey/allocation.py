@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.estimates import checked
+from ravenstein.survey.stages import numbers
 
 if TYPE_CHECKING:
     from ravenstein.survey.design import SurveyDesign
@@ -109,7 +110,18 @@ def whole(frame: Frame, budget: float, *, importance: Any = 1.0) -> Allocation:
     """
     strata = _strata(frame, importance)
     _, interval = _best_for(strata, budget)
-    k = np.clip(np.round(interval), np.ceil(strata.shortest), np.floor(strata.longest))
+    shortest, longest = np.ceil(frame.interval[0]), np.floor(frame.interval[1])
+    if shortest > longest:
+        raise SurveyError(
+            "There is no whole interval.",
+            expected="limits with a whole number between them",
+            found=f"{frame.interval[0]:g} to {frame.interval[1]:g}",
+            where="whole",
+            fix="Widen the limits.",
+        )
+    k = np.clip(np.round(interval), shortest, longest)
+    if strata.cost(np.ceil(strata.least), k) > budget:  # rounding down made it too dear
+        k = np.clip(np.ceil(interval), shortest, longest)
     strata = replace(strata, shortest=k, longest=k)
     n, _ = _best_for(strata, budget)
     n = np.maximum(np.floor(n + 1e-9), np.ceil(strata.least))
@@ -134,9 +146,12 @@ def expected_errors(frame: Frame, psus: Any, interval: Any = 1.0) -> Floats:
         interval: Sampling interval within PSUs [H].
     """
     strata = _strata(frame, 1.0)
-    n, k = (np.broadcast_to(np.asarray(v, np.float64), strata.size.shape) for v in (psus, interval))
+    given = [numbers(v, "sample design") for v in (psus, interval)]
+    if any(v.shape not in ((), (1,), strata.size.shape) for v in given):
+        raise _misfit(strata.size.size, max((v.shape for v in given), key=len))
+    n, k = (np.broadcast_to(v, strata.size.shape) for v in given)
     outside = int((~((n > 0) & (n <= strata.population))).sum())
-    short = int((~(k >= 1)).sum())
+    short = int((~((k >= 1) & np.isfinite(k))).sum())
     if outside or short:
         raise SurveyError(
             "A sample design cannot be used.",
@@ -255,28 +270,44 @@ class _Strata:
         return Allocation(n, k, self.cost(n, k), np.sqrt(np.maximum(variance, 0)))
 
 
+def _misfit(expected: int, found: tuple[int, ...]) -> SurveyError:
+    return SurveyError(
+        "Values of the frame do not fit.",
+        expected=f"one value for all, or {expected}",
+        found=f"shape {found}",
+        where="frame",
+        fix="Give a value for each stratum; variances [H, q], importance [q].",
+    )
+
+
 def _strata(frame: Frame, importance: Any) -> _Strata:
-    population = np.atleast_1d(np.asarray(frame.population, dtype=np.float64))
+    population = np.atleast_1d(numbers(frame.population, "population"))
     strata = population.size
 
     def column(values: Any) -> Floats:
-        return np.broadcast_to(np.asarray(values, dtype=np.float64), strata).copy()
+        given = numbers(values, "frame")
+        if given.shape not in ((), (1,), (strata,)):
+            raise _misfit(strata, given.shape)
+        return np.broadcast_to(given, strata).copy()
 
     def matrix(values: Any) -> Matrix:
-        given = np.asarray(values, dtype=np.float64)
+        given = numbers(values, "frame")
+        if given.ndim == 2 and (given.shape[0] != strata or given.shape[1] not in (1, shape[1])):
+            raise _misfit(strata, given.shape)
         return np.broadcast_to(given if given.ndim == 2 else column(given)[:, None], shape)
 
-    shape = np.broadcast_shapes(
-        (strata, 1),
-        *(v.shape for v in map(np.asarray, (frame.between, frame.within)) if v.ndim == 2),
-    )
+    widths = [np.shape(v)[1] for v in (frame.between, frame.within) if np.ndim(v) == 2]
+    shape = (strata, max([1, *widths]))
     between, within = matrix(frame.between), matrix(frame.within)
-    weight = np.broadcast_to(np.asarray(importance, dtype=np.float64), shape[1])
+    weights = numbers(importance, "importance")
+    if weights.shape not in ((), (1,), (shape[1],)):
+        raise _misfit(shape[1], weights.shape)
+    weight = np.broadcast_to(weights, shape[1])
     names = ("size", "psu_cost", "unit_cost", "least", "most")
     size, psu_cost, unit_cost, least, most = (column(getattr(frame, name)) for name in names)
     low, high = frame.interval
     every = (population, size, psu_cost + unit_cost, least, most)
-    none_negative = (between, within, psu_cost, unit_cost, weight)
+    none_negative = (between, within, psu_cost, unit_cost, weight, population, size, least)
     if not (
         all(bool((part > 0).all()) for part in every)
         and all(bool((part >= 0).all() and np.isfinite(part).all()) for part in none_negative)

@@ -11,7 +11,7 @@ from scipy import sparse
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.conflicts import unmet_totals
 from ravenstein.survey.kernels import gram, projected
-from ravenstein.survey.stages import codes
+from ravenstein.survey.stages import codes, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ravenstein.survey.stages import Floats
     from ravenstein.survey.variance import Matrix
 
-_MOST_STEPS = 50
+_MOST_STEPS = 200
+_MOST_HALVINGS = 40
+_LEAST_RISE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,28 +138,17 @@ def calibrate(
     """
     _refuse_bounds(bounds, distance)
     given = auxiliaries if isinstance(auxiliaries, Auxiliaries) else Auxiliaries(auxiliaries)
-    x = sparse.csr_array(given.values, dtype=np.float64)
-    if given.units is not None:
-        x = _averaged(x, given.units)
-    spread = np.ones(x.shape[0])
-    if given.variance is not None:
-        spread = np.asarray(given.variance, dtype=np.float64)
     known = totals if isinstance(totals, Totals) else Totals(totals)
-    target = np.asarray(known.values, dtype=np.float64)
-    wrong = int((~np.isfinite(target)).sum() + (~np.isfinite(x.data)).sum())
-    if wrong or not (spread > 0).all():
-        raise SurveyError(
-            "Auxiliaries or totals cannot be used.",
-            expected="finite numbers, variances above 0",
-            found=f"{wrong} missing or infinite",
-            where="calibrate",
-            fix="Impute or leave out the rows without auxiliaries; correct the totals.",
-        )
     d = design.weights
+    x, spread, target = _read(d, given, known)
+    if given.units is not None:
+        x = _averaged(x, d, given.units)
     scale = np.abs(target) + projected(abs(x), d) + 1e-300
     g, misfit = _newton(x, d, spread, (target, scale), lambda u: _DISTANCES[distance](u, bounds))
     if not (np.abs(misfit) <= 1e-7 * scale).all():
         widest = (float(np.min(bounds[0])), float(np.max(bounds[1])))
+        if distance == "raking":
+            widest = (max(widest[0], 0.0), widest[1])
         raise unmet_totals(x, d, target, widest, given.names)
     after = d * g
     return design.with_weights(
@@ -165,14 +156,48 @@ def calibrate(
     )
 
 
+def _read(d: Floats, given: Auxiliaries, known: Totals) -> tuple[Any, Floats, Floats]:
+    """Return auxiliaries [n, p], variances [n] and totals [p], of shapes that fit."""
+    values = given.values
+    if not sparse.issparse(values):
+        values = numbers(values, "auxiliaries")
+        values = values[:, None] if values.ndim == 1 else values
+    x = sparse.csr_array(values, dtype=np.float64)
+    n, p = d.size, x.shape[1]
+    spread = np.ones(n) if given.variance is None else numbers(given.variance, "variance")
+    target = numbers(known.values, "totals")
+    covariance = np.zeros((p, p)) if known.covariance is None else np.asarray(known.covariance)
+    wrong = int((~np.isfinite(target)).sum() + (~np.isfinite(x.data)).sum())
+    units = n if given.units is None else len(given.units)
+    fits = (
+        (x.shape[0], units, spread.size, target.shape) == (n, n, n, (p,))
+        and covariance.shape == (p, p)
+        and len(given.names) in (0, p)
+    )
+    if not fits or wrong or not (spread > 0).all():
+        raise SurveyError(
+            "Auxiliaries or totals cannot be used.",
+            expected=f"{n} rows of auxiliaries, a total and a name for each; finite numbers, "
+            "variances above 0",
+            found=f"auxiliaries {x.shape[0]} × {p}, totals {target.shape}, their covariance "
+            f"{covariance.shape}, {len(given.names)} names, {wrong} missing or infinite",
+            where="calibrate",
+            fix="Impute or leave out the rows without auxiliaries; correct the totals.",
+        )
+    return x, spread, target
+
+
 def _refuse_bounds(bounds: tuple[Any, Any], distance: str) -> None:
     low, high = bounds
     inside = bool(np.all(np.asarray(low) < 1) and np.all(np.asarray(high) > 1))
     finite = bool(np.isfinite(low).all() and np.isfinite(high).all())
-    if distance not in _DISTANCES or (distance == "logit" and not (inside and finite)):
+    ordered = bool(np.all(np.asarray(low) <= np.asarray(high)))
+    logit = inside and finite
+    if distance not in _DISTANCES or not ordered or (distance == "logit" and not logit):
         raise SurveyError(
             "The distance and its bounds do not fit.",
-            expected="linear, raking, or logit with finite bounds below and above 1",
+            expected="linear, raking or logit; lower bounds not above upper ones; for logit "
+            "finite, below and above 1",
             found=f"{distance}, bounds {np.min(low):g} to {np.max(high):g}",
             where="calibrate",
             fix="Give logit its bounds, such as (0.5, 2).",
@@ -184,23 +209,39 @@ def _newton(
     d: Floats,
     spread: Floats,
     goal: tuple[Floats, Floats],
-    ratio: Callable[[Floats], tuple[Floats, Floats]],
+    ratio: Callable[[Floats], tuple[Floats, Floats, Floats]],
 ) -> tuple[Floats, Floats]:
-    """Return the ratios of new to old weights, and by how much each total is then missed."""
+    r"""Return the ratios of new to old weights, and by how much each total is then missed.
+
+    Newton's method on the convex dual
+    $\sum d\sigma^2 G(x^\top\lambda/\sigma^2) - \lambda^\top T$ with $G' = F$; a step is halved
+    until the dual falls. Rows at a bound have no slope: they keep a small one, so that a step
+    exists where all rows of a cell are at bounds.
+    """
     target, scale = goal
     slope = np.zeros(target.size)
-    g, rise = ratio(np.zeros(d.size))
+    g, rise, height = ratio(np.zeros(d.size))
+    dual = float((d * spread) @ height)
     misfit = target - projected(x, d * g)
     for _ in range(_MOST_STEPS):
-        step = _solved(gram(x, d * rise / spread), misfit)
-        for _ in range(30):
-            g, rise = ratio(x @ (slope + step) / spread)
-            if np.isfinite(g).all() and np.isfinite(rise).all():
+        try:
+            step = _solved(gram(x, d * np.maximum(rise, _LEAST_RISE) / spread), misfit)
+        except np.linalg.LinAlgError:
+            break
+        gain = float(misfit @ step)
+        for _ in range(_MOST_HALVINGS):
+            with np.errstate(over="ignore", invalid="ignore"):
+                g, rise, height = ratio(x @ (slope + step) / spread)
+                new = float((d * spread) @ height) - float((slope + step) @ target)
+            missed = target - projected(x, d * g)
+            nearer = bool((np.abs(missed) < 1e-11 * scale).all())
+            if nearer or (np.isfinite(rise).all() and new <= dual - 1e-4 * gain):
                 break
-            step = step / 2
-        slope = slope + step
-        misfit = target - projected(x, d * g)
-        if (np.abs(misfit) < 1e-11 * scale).all():
+            step, gain = step / 2, gain / 2
+        else:
+            break
+        slope, dual, misfit = slope + step, new, missed
+        if nearer:
             break
     return g, misfit
 
@@ -222,31 +263,40 @@ def partitioned(auxiliaries: Any, partition: Any) -> tuple[sparse.csr_array, Any
     return sparse.csr_array((x.data, x.indices + shift, x.indptr), shape=shape), kinds
 
 
-def _averaged(x: sparse.csr_array, units: Any) -> sparse.csr_array:
-    """Return each row's auxiliaries as the mean of its unit."""
+def _averaged(x: sparse.csr_array, weights: Floats, units: Any) -> sparse.csr_array:
+    """Return each row's auxiliaries as the weighted mean of its unit."""
     unit, kinds = codes(units)
-    size = np.bincount(unit, minlength=len(kinds))
-    ones = np.ones(unit.size)
-    member = sparse.csr_array((ones, (unit, np.arange(unit.size))), shape=(len(kinds), unit.size))
+    size = np.bincount(unit, weights=weights, minlength=len(kinds))
+    places = (unit, np.arange(unit.size))
+    member = sparse.csr_array((weights, places), shape=(len(kinds), unit.size))
     means = sparse.csr_array(sparse.diags_array(1 / size) @ (member @ x))
     return sparse.csr_array(means[unit])
 
 
-def _linear(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
+# each distance: the ratio F(u), its slope F'(u), and the integral G(u) of F from 0
+
+
+def _linear(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats, Floats]:
     low, high = bounds
+    if np.ndim(low) == np.ndim(high) == 0 and (low, high) == (-np.inf, np.inf):
+        return 1 + u, np.ones(u.size), u * (1 + u / 2)
     g = np.clip(1 + u, low, high)
-    return g, ((1 + u >= low) & (1 + u <= high)).astype(np.float64)
+    inner = g - 1
+    height = inner + inner**2 / 2 + g * (u - inner)
+    return g, (g == 1 + u).astype(np.float64), height
 
 
-def _raking(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
+def _raking(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats, Floats]:
     low, high = bounds
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         raw = np.exp(u)
-    g = np.clip(raw, low, high)
-    return g, np.where((raw >= low) & (raw <= high), raw, 0.0)
+        g = np.clip(raw, low, high)
+        inner = np.where(g > 0, np.log(g), u)
+        height = g - 1 + g * (u - inner)
+    return g, np.where(g == raw, raw, 0.0), height
 
 
-def _logit(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
+def _logit(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats, Floats]:
     low, high = bounds
     a = (high - low) / ((1 - low) * (high - 1))
     with np.errstate(over="ignore"):
@@ -254,10 +304,10 @@ def _logit(u: Floats, bounds: tuple[Any, Any]) -> tuple[Floats, Floats]:
     bottom = (high - 1) + (1 - low) * e
     g = (low * (high - 1) + high * (1 - low) * e) / bottom
     rise = a * (1 - low) * (high - 1) * (high - low) * e / bottom**2
-    return g, rise
+    return g, rise, low * u + (high - low) / a * np.log(bottom / (high - low))
 
 
-_DISTANCES: dict[str, Callable[..., tuple[Floats, Floats]]] = {
+_DISTANCES: dict[str, Callable[..., tuple[Floats, Floats, Floats]]] = {
     "linear": _linear,
     "raking": _raking,
     "logit": _logit,

@@ -49,16 +49,18 @@ def both_waves(first: Wave, second: Wave) -> Linearised:
 
     Notes:
         Each wave keeps its own variance. With $u$ the cluster totals of the (residual) influences
-        about their stratum's mean in their own wave and $s_{hi}$ what each square counts,
+        about their stratum's mean in their own wave,
         $C = \sum_{i\in s_1\cap s_2} c_i\,u_{1i}u_{2i}^\top$ over the clusters in both samples with
-        $c_i = \sqrt{\tfrac{n_1n_2}{(n_1-1)(n_2-1)}}\,
-        \bigl(1-\sqrt{f_1f_2}\,\tfrac{\sqrt{n_1n_2}}{n_{12}}\bigr)$, at most
-        $\sqrt{s_{1i}s_{2i}}$ in size: so the covariance of both waves is never indefinite.
-        Samples drawn anew with fpc share units by chance alone, and c is near 0. Overlap at
-        stages that are not named is taken as none; so is any between the errors of estimated
-        totals. Where few clusters overlap, C is a little too small and the change's variance a
-        little too large: by the factor $1-\frac1{n_1}-\frac1{n_2}+\frac{n_{12}}{n_1n_2}$ over
-        that of the full overlap.
+        $c_i = \bigl(1-\sqrt{f_1f_2}\,\tfrac{\sqrt{n_1n_2}}{\sqrt{m_1m_2}}\bigr) \big/
+        \bigl(1-\tfrac1{n_1}-\tfrac1{n_2}+\tfrac{n_{12}}{n_1n_2}\bigr)$, where $n_1, n_2$ are the
+        clusters of the strata of i, $m_1, m_2$ those in both samples, $n_{12}$ those in both
+        strata: without bias for simple random samples of clusters, and Σ's own n/(n − 1) for
+        samples that are the same. Samples drawn anew with fpc share units by chance alone: c is
+        then 0 on average. If the covariance of both waves were indefinite, C is divided by the
+        largest correlation that it would give a combination of the quantities. Without any
+        common cluster C is 0: where fractions are large and units are kept out on purpose, the
+        variance of the change is then too small, by the fraction. Overlap at stages that are not
+        named is taken as none; so is any between errors of estimated totals.
 
     Raises:
         SurveyError: If names do not fit the clusters, or a design has joint probabilities.
@@ -68,14 +70,13 @@ def both_waves(first: Wave, second: Wave) -> Linearised:
         Statistician 38, 1984, for the finite population.
     """
     parts = [conditioned(wave.design, wave.estimates.influences)[0] for wave in (first, second)]
-    common = min(len(first.clusters), len(second.clusters))
+    common = _common_stages(first, second)
     across = np.zeros((parts[0].shape[1], parts[1].shape[1]))
     for number in range(common):
         across += _stage(first, second, parts, number)
-    covariance = np.block(
-        [[first.estimates.covariance, across], [across.T, second.estimates.covariance]]
-    )
     earlier, later = first.estimates, second.estimates
+    across = _settled(across, earlier.covariance, later.covariance)
+    covariance = np.block([[earlier.covariance, across], [across.T, later.covariance]])
     return Linearised(
         (
             *(f"{name}, earlier" for name in earlier.names),
@@ -89,9 +90,45 @@ def both_waves(first: Wave, second: Wave) -> Linearised:
     )
 
 
+def _settled(across: Matrix, earlier: Matrix, later: Matrix) -> Matrix:
+    """Return a covariance that gives no combination of quantities a correlation above 1."""
+    roots = []
+    for covariance in (earlier, later):
+        values, vectors = np.linalg.eigh(covariance)
+        kept = values > 1e-12 * max(float(values.max(initial=0)), 1e-300)
+        roots.append((vectors[:, kept], np.sqrt(values[kept])))
+    (left, one), (right, two) = roots
+    correlation = (left.T @ across @ right) / np.outer(one, two)
+    largest = float(np.linalg.norm(correlation, 2)) if correlation.size else 0.0
+    scaled = correlation / max(largest, 1.0) * np.outer(one, two)
+    result: Matrix = left @ scaled @ right.T
+    return result
+
+
+def _common_stages(first: Wave, second: Wave) -> int:
+    """Return how many stages are named in both waves."""
+    waves = (first, second)
+    named = [len(wave.clusters) for wave in waves]
+    held = [len(wave.design.stages) for wave in waves]
+    fits = all(
+        np.ndim(wave.clusters[0]) == 1 if count else False
+        for wave, count in zip(waves, named, strict=True)
+    )
+    if not fits or any(n > h for n, h in zip(named, held, strict=True)):
+        raise SurveyError(
+            "Names of clusters are not a list of columns.",
+            expected="clusters=[names of the first stage, …], for stages that the design holds",
+            found=f"{named[0]} and {named[1]} columns for {held[0]} and {held[1]} stages (one "
+            "without fpc is the last)",
+            where="both_waves",
+            fix="Put the column into a list; leave later stages out.",
+        )
+    return min(named)
+
+
 def _stage(first: Wave, second: Wave, parts: list[Matrix], number: int) -> Matrix:
     """Return the covariance that one stage's common clusters add."""
-    stages, names, centred, scales = [], [], [], []
+    stages, names, centred = [], [], []
     for wave, influences in zip((first, second), parts, strict=True):
         if wave.design.unequal is not None and wave.design.unequal.method != "brewer":
             raise SurveyError(
@@ -103,15 +140,12 @@ def _stage(first: Wave, second: Wave, parts: list[Matrix], number: int) -> Matri
             )
         stage = wave.design.stages[number]
         totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
-        apart, scale = centred_totals(stage, totals, wave.design.lonely, number + 1)
+        apart, _ = centred_totals(stage, totals, wave.design.lonely, number + 1)
         stages.append(stage)
         names.append(_named(stage, wave.clusters[number], number + 1))
         centred.append(apart)
-        scales.append(scale)
     _, here, there = np.intersect1d(names[0], names[1], assume_unique=True, return_indices=True)
-    factor = _factor(stages, here, there)
-    limit = np.sqrt(scales[0][here] * scales[1][there])
-    counted = np.clip(factor, -limit, limit)
+    counted = _factor(stages, here, there)
     product: Matrix = (centred[0][here] * counted[:, None]).T @ centred[1][there]
     return product
 
@@ -137,15 +171,22 @@ def _named(stage: Stage, clusters: Any, number: int) -> Any:
 
 
 def _factor(stages: list[Stage], here: Codes, there: Codes) -> Floats:
-    """Return what each common cluster's product counts, before its limit [common]."""
+    """Return what each common cluster's product counts [common]."""
     one, two = stages
     strata = one.stratum[here], two.stratum[there]
-    pair = codes(strata[0] * two.sampled.size + strata[1])[0] if here.size else here
-    overlap = np.bincount(pair)[pair] if here.size else np.ones(0)
-    sizes = [stage.sampled[of].astype(np.float64) for stage, of in zip(stages, strata, strict=True)]
-    spread = [n / np.maximum(n - 1, 1) for n in sizes]
-    fractions = np.sqrt(one.fraction[here] * two.fraction[there])
-    left = 1 - fractions * np.sqrt(sizes[0] * sizes[1]) / overlap
+    if not here.size:
+        return np.ones(0)
+    pair = codes(strata[0] * two.sampled.size + strata[1])[0]
+    overlap = np.bincount(pair)[pair]
+    product, both, fractions = np.ones(here.size), np.ones(here.size), np.ones(here.size)
+    expected = np.ones(here.size)
+    for stage, of, place in zip(stages, strata, (here, there), strict=True):
+        n = stage.sampled[of].astype(np.float64)
+        product, both = product * n, both * np.bincount(of)[of]
+        fractions = fractions * stage.fraction[place]
+        expected -= 1 / n
+    expected += overlap / product
     reached = one.reached[strata[0]] * two.reached[strata[1]]
-    result: Floats = np.sqrt(spread[0] * spread[1] * reached) * left
+    left = 1 - np.sqrt(fractions * product / both)
+    result: Floats = np.sqrt(reached) * left / np.maximum(expected, 1e-9)
     return result

@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 
 from ravenstein.core.errors import SurveyError, listed
 from ravenstein.survey.kernels import gram, projected
+from ravenstein.survey.stages import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,14 @@ def unmet_totals(
         return _error("The totals contradict each other.", labels[certificate], bounds)
     slack = _elastic(x, weights, totals, bounds)
     if slack is None or not slack.any():
-        return _error("The totals cannot be met.", labels, bounds)
+        return SurveyError(
+            "The calibration does not converge.",
+            expected="totals that the sample can meet with weights not far from the old ones",
+            found=f"{totals.size} totals without a conflict that could be named",
+            where="calibrate",
+            fix="Scale the weights to the population first; use the linear distance, or wider "
+            "bounds.",
+        )
     changed = np.flatnonzero(slack)
     shown = [f"{labels[i]} (by {slack[i]:+,.6g})" for i in changed]
     return _error("The totals cannot be met within the bounds.", shown, bounds)
@@ -60,7 +68,15 @@ def tightest_bounds(weights: Floats, auxiliaries: Any, totals: Any) -> tuple[flo
         SurveyError: If no positive weights meet the totals.
     """
     x = sparse.csr_array(auxiliaries, dtype=np.float64)
-    target = np.asarray(totals, dtype=np.float64)
+    target, weights = numbers(totals, "totals"), numbers(weights, "weights")
+    if (weights.size, *target.shape) != x.shape:
+        raise SurveyError(
+            "Weights, auxiliaries and totals do not fit.",
+            expected=f"{x.shape[0]} weights, {x.shape[1]} totals",
+            found=f"{weights.size} and {target.size}",
+            where="tightest_bounds",
+            fix="Give the design's weights: tightest_bounds(design.weights, X, T).",
+        )
     rows, mass = _grouped(x, weights)
     m = mass.size
     meets = sparse.hstack([(rows * mass[:, None]).T, sparse.csr_array((target.size, 2))])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey.stages import LonelyPSU, Stage, collapsed, described
+from ravenstein.survey.stages import LonelyPSU, Stage, collapsed, described, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +101,8 @@ class SurveyDesign:
     def with_weights(self, weights: Floats, calibration: Calibration | None = None) -> SurveyDesign:
         """Return the design with other weights, and the calibration that made them."""
         added = () if calibration is None else (calibration,)
+        if added:
+            _warn_of_extremes(weights)
         return replace(self, weights=weights, calibrations=(*self.calibrations, *added))
 
 
@@ -129,6 +131,9 @@ def design(
     ([10.0, 10.0, 5.0, 5.0], 2)
     """
     chosen = stages or (Selection(),)
+    rule = _rule(lonely)
+    if unequal is not None:
+        _refuse_unequal(unequal, chosen[0], rule)
     n = _rows(chosen, weights)
     steps: list[Stage] = []
     parent = np.zeros(n, dtype=np.int64)
@@ -142,7 +147,7 @@ def design(
         if selection.fpc is None:
             break
     final = _weights(n, weights, reached)
-    rule, joined = _rule(lonely), 0
+    joined = 0
     if rule is LonelyPSU.COLLAPSE:
         joined = sum(stage.lonely.size for stage in steps)
         steps = [
@@ -150,6 +155,19 @@ def design(
             for i, stage in enumerate(steps, start=1)
         ]
     return SurveyDesign(final, tuple(steps), rule, unequal=unequal, collapsed=joined)
+
+
+def _refuse_unequal(unequal: Unequal, first: Selection, rule: LonelyPSU) -> None:
+    methods = ("brewer", "hartley_rao", "joint")
+    if unequal.method not in methods or first.fpc is None or rule is LonelyPSU.COLLAPSE:
+        raise SurveyError(
+            "Unequal probabilities are not described.",
+            expected=f"one of {', '.join(methods)}; each PSU's probability as fpc of the first "
+            "stage; another rule than collapse",
+            found=f"{unequal.method}, {'no ' if first.fpc is None else ''}fpc, rule {rule}",
+            where="unequal",
+            fix="Give the inclusion probabilities; join strata before the design is built.",
+        )
 
 
 def _rule(lonely: str) -> LonelyPSU:
@@ -194,7 +212,7 @@ def _weights(n: int, weights: Any, reached: Floats) -> Floats:
                 fix="Give weights=…",
             )
         return 1 / reached
-    given = np.array(weights, dtype=np.float64)
+    given = numbers(weights, "weights").copy()
     wrong = int((~(given > 0) | ~np.isfinite(given)).sum())
     if given.shape != (n,) or wrong:
         raise SurveyError(
@@ -204,11 +222,16 @@ def _weights(n: int, weights: Any, reached: Floats) -> Floats:
             where="weights",
             fix="Leave out rows without weight; domains keep theirs.",
         )
-    share = float(given.max() / given.sum())
-    if n > _FEW and share > _EXTREME:
-        warnings.warn(
-            f"One weight of {n} is {share:.0%} of their sum: estimates rest on one row.",
-            ExtremeWeightWarning,
-            stacklevel=3,
-        )
+    _warn_of_extremes(given)
     return given
+
+
+def _warn_of_extremes(weights: Floats) -> None:
+    largest = float(weights.max() / weights.sum())
+    if weights.size > _FEW and largest > _EXTREME:
+        warnings.warn(
+            f"One weight of {weights.size} is {largest:.0%} of their sum: estimates rest on one "
+            "row.",
+            ExtremeWeightWarning,
+            stacklevel=4,
+        )

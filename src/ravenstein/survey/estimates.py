@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from ravenstein.core.errors import SurveyError
+from ravenstein.core.errors import SurveyError, listed
 from ravenstein.core.estimate import estimate
-from ravenstein.survey.stages import codes
-from ravenstein.survey.variance import centred_totals, covariance
+from ravenstein.survey.stages import codes, numbers
+from ravenstein.survey.twophase import TwoPhaseDesign
+from ravenstein.survey.variance import centres, covariance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ravenstein.core.estimate import Estimate
     from ravenstein.survey.design import SurveyDesign
-    from ravenstein.survey.stages import Floats
+    from ravenstein.survey.stages import Floats, LonelyPSU, Stage
     from ravenstein.survey.variance import Matrix
 
 _STEP = 1e-30
@@ -52,7 +53,7 @@ class Linearised:
 
     def standard_error(self) -> Floats:
         """Return the standard errors [q]."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
 
     def as_estimate(
         self,
@@ -98,11 +99,11 @@ def critical(level: float, degrees_of_freedom: float) -> float:
     Raises:
         SurveyError: If there are no degrees of freedom.
     """
-    if not degrees_of_freedom > 0:
+    if not degrees_of_freedom > 0 or not 0 < level < 1:
         raise SurveyError(
-            "There are no degrees of freedom.",
-            expected="more PSUs than strata",
-            found=f"{degrees_of_freedom:g}",
+            "There are no degrees of freedom, or no such level.",
+            expected="more PSUs than strata; a level between 0 and 1",
+            found=f"{degrees_of_freedom:g} degrees, level {level:g}",
             where="confidence interval",
             fix="Join strata, or use a normal interval.",
         )
@@ -128,6 +129,7 @@ def linearised(
     residuals, spread = conditioned(design, influences)
     with np.errstate(invalid="ignore"):
         spread = spread + covariance(design, residuals)
+        _refuse_negative(spread, np.diag(residuals.T @ residuals), names)
     wrong = int((~np.isfinite(point)).sum() + (~np.isfinite(spread)).sum())
     if wrong:
         raise SurveyError(
@@ -141,6 +143,19 @@ def linearised(
     df = design.degrees_of_freedom if whole else design.degrees_within(inside)
     rows = design.weights.size if whole else int(inside.sum())
     return Linearised(tuple(names), point, spread, df, rows, influences)
+
+
+def _refuse_negative(spread: Matrix, scale: Floats, names: Sequence[str]) -> None:
+    """Raise on variances below 0 by more than rounding, which is relative to `scale`."""
+    below = int((np.diag(spread) < -1e-9 * scale).sum())
+    if below:
+        raise SurveyError(
+            "A variance is negative.",
+            expected="variances of 0 or more",
+            found=f"{below} below 0",
+            where=", ".join(names) or "estimate",
+            fix="Joint probabilities can do this: check them, or use Brewer's method.",
+        )
 
 
 def conditioned(design: SurveyDesign, influences: Matrix) -> tuple[Matrix, Any]:
@@ -165,6 +180,14 @@ def together(design: SurveyDesign, *parts: Linearised) -> Linearised:
     Returns:
         All quantities; degrees of freedom and rows are the smallest of the parts'.
     """
+    if any(part.influences.shape[0] != design.weights.size for part in parts):
+        raise SurveyError(
+            "Estimates are not of this design.",
+            expected=f"estimates from the design's {design.weights.size} rows",
+            found=", ".join(str(part.influences.shape[0]) for part in parts),
+            where="together",
+            fix="Put estimates of one design together first, then use both_waves.",
+        )
     point = np.concatenate([part.point for part in parts])
     influences = np.concatenate([part.influences for part in parts], axis=1)
     names = [name for part in parts for name in part.names]
@@ -220,17 +243,18 @@ def ratio(
     x, _, _ = checked(design, denominator, (), where)
     w = design.weights
     bottom = float((w * x[:, 0]).sum())
-    if bottom == 0:
+    if bottom == 0 or x.shape[1] > 1:
         raise SurveyError(
-            "A ratio has a denominator of zero.",
-            expected="a denominator whose total is not 0",
-            found="0",
+            "A ratio has a denominator of zero, or several.",
+            expected="one denominator whose total is not 0",
+            found=f"{x.shape[1]}, of total {bottom:g}",
             where="ratio",
             fix="Choose another domain or variable.",
         )
     point = (w[:, None] * y).sum(axis=0) / bottom
     influences = (y - point * x) * (w / bottom)[:, None]
-    return linearised(design, ("ratio",), point, influences, inside)
+    names = ("ratio",) if point.size == 1 else tuple(f"ratio {i + 1}" for i in range(point.size))
+    return linearised(design, names, point, influences, inside)
 
 
 def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any, Floats, Floats]:
@@ -248,19 +272,50 @@ def domain_totals(design: SurveyDesign, values: Any, domains: Any) -> tuple[Any,
     domain, kinds = codes(domains)
     y, _, _ = checked(design, values, (), None)
     weighted = y[:, 0] * design.weights
-    point: Floats = np.bincount(domain, weights=weighted, minlength=kinds.size).astype(np.float64)
-    if design.calibrations or design.unequal is not None:
-        return kinds, point, _domain_errors_in_blocks(design, weighted, domain, kinds.size)
-    variance = np.zeros(kinds.size)
-    for number, stage in enumerate(design.stages, start=1):
-        size = stage.stratum.size
-        place = stage.cluster * kinds.size + domain
-        totals: Any = np.bincount(place, weights=weighted, minlength=size * kinds.size)
-        centred, scale = centred_totals(
-            stage, totals.reshape(size, kinds.size), design.lonely, number
+    if domain.size != y.shape[0]:
+        raise SurveyError(
+            "Domains do not fit.",
+            expected=f"a domain for each of {y.shape[0]} rows",
+            found=str(domain.size),
+            where="domain_totals",
+            fix="Give each row's domain.",
         )
-        variance += scale @ centred**2
-    return kinds, point, np.sqrt(variance)
+    point: Floats = np.bincount(domain, weights=weighted, minlength=kinds.size).astype(np.float64)
+    if isinstance(design, TwoPhaseDesign) or design.calibrations or design.unequal is not None:
+        return kinds, point, _domain_errors_in_blocks(design, weighted, domain, kinds.size)
+    spread = np.zeros(kinds.size)
+    for number, stage in enumerate(design.stages, start=1):
+        spread += _domain_variances(stage, (weighted, domain), kinds.size, design.lonely, number)
+    return kinds, point, np.sqrt(spread)
+
+
+def _domain_variances(
+    stage: Stage, rows: tuple[Floats, Any], count: int, lonely: LonelyPSU, number: int
+) -> Floats:
+    r"""Return what a stage adds to each domain's variance.
+
+    Notes:
+        $\sum_i c_i (t_i-\bar t_h)^2$ over clusters with rows in the domain, plus
+        $\bar t_h^2 \sum c_i$ over those without: only pairs that occur are held.
+    """
+    weighted, domain = rows
+    place, pairs = codes(stage.cluster * count + domain)
+    totals = np.bincount(place, weights=weighted)
+    cluster, of = np.divmod(pairs, count)
+    stratum = stage.stratum[cluster]
+    strata = stage.sampled.size
+    sums: Any = np.bincount(stratum * count + of, weights=totals, minlength=strata * count)
+    means, scale = centres(stage, sums.reshape(strata, count), lonely, number)
+    inside = np.bincount(
+        of, weights=scale[cluster] * (totals - means[stratum, of]) ** 2, minlength=count
+    )
+    present: Any = np.bincount(
+        stratum * count + of, weights=scale[cluster], minlength=strata * count
+    )
+    whole = np.bincount(stage.stratum, weights=scale, minlength=strata)
+    left = np.maximum(whole[:, None] - present.reshape(strata, count), 0)
+    result: Floats = inside + (left * means**2).sum(axis=0)
+    return result
 
 
 def _domain_errors_in_blocks(
@@ -301,7 +356,8 @@ def function(
             stepped = given.point.astype(np.complex128)
             stepped[j] += 1j * _STEP
             slopes.append(np.atleast_1d(formula(stepped)).imag / _STEP)
-    jacobian = np.array(slopes)
+        jacobian = np.array(slopes)
+        rough = _differences(formula, given, point)
     wrong = int((~np.isfinite(point)).sum() + (~np.isfinite(jacobian)).sum())
     if wrong:
         raise SurveyError(
@@ -311,13 +367,40 @@ def function(
             where=name,
             fix="Look for estimates beyond what the function is defined for.",
         )
+    if not np.allclose(jacobian, rough, rtol=1e-3, atol=1e-3 * np.abs(rough).max(initial=1e-9)):
+        raise SurveyError(
+            "A function of estimates is not smooth, or not analytic.",
+            expected="a slope that complex steps and differences agree on",
+            found="two different slopes",
+            where=name,
+            fix="Leave out absolute values, comparisons, rounding and .real; write √(t²) as t.",
+        )
+    spread = jacobian.T @ given.covariance @ jacobian
+    terms = np.abs(jacobian).T @ np.abs(given.covariance) @ np.abs(jacobian)
+    _refuse_negative(spread, np.diag(terms), (name,))
+    spread[np.diag_indices_from(spread)] = np.where(
+        np.diag(spread) > 1e-13 * np.diag(terms), np.diag(spread), 0.0
+    )
     return replace(
         given,
         names=(name,) if point.size == 1 else tuple(f"{name} {i + 1}" for i in range(point.size)),
         point=point,
-        covariance=jacobian.T @ given.covariance @ jacobian,
+        covariance=spread,
         influences=given.influences @ jacobian,
     )
+
+
+def _differences(formula: Callable[[Any], Any], given: Linearised, point: Floats) -> Matrix:
+    """Return slopes from real differences, of a thousandth of a standard error or less."""
+    steps = np.maximum(1e-3 * given.standard_error(), 1e-7 * np.abs(given.point))
+    steps = np.where(steps > 0, steps, 1e-7)
+    rows = []
+    for j, step in enumerate(steps):
+        ahead, behind = given.point.copy(), given.point.copy()
+        ahead[j] += step
+        behind[j] -= step
+        rows.append((np.atleast_1d(formula(ahead)) - np.atleast_1d(formula(behind))) / (2 * step))
+    return np.array(rows).reshape(given.point.size, point.size)
 
 
 def variance(design: SurveyDesign, values: Any, *, where: Any = None) -> Linearised:
@@ -357,16 +440,38 @@ def regression(
     Source:
         Binder, International Statistical Review 51, 1983.
     """
-    x = np.asarray(regressors, dtype=np.float64)
+    x = numbers(regressors, "regressors")
     y, _, _ = checked(design, response, (), None)
     w = design.weights[:, None]
-    inverse = np.linalg.inv(x.T @ (x * w))
+    if x.ndim != 2 or x.shape[0] != y.shape[0]:
+        raise SurveyError(
+            "Regressors do not fit.",
+            expected=f"a matrix of {y.shape[0]} rows",
+            found=f"shape {x.shape}",
+            where="regression",
+            fix="Stack the columns, the constant among them.",
+        )
+    gram = x.T @ (x * w)
+    size = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    values, vectors = np.linalg.eigh(gram / np.outer(size, size))
+    if not values[0] > 1e-12:
+        among = np.flatnonzero(np.abs(vectors[:, 0]) > 1e-6)
+        raise SurveyError(
+            "Regressors are not independent of each other.",
+            expected="columns of which none is a combination of others",
+            found=listed([names[i] if names else f"x{i + 1}" for i in among.tolist()]),
+            where="regression",
+            fix="Leave one of them out.",
+        )
+    inverse = np.linalg.inv(gram)
     slope = inverse @ (x.T @ (w * y))
     labels = tuple(names) or tuple(f"x{i + 1}" for i in range(x.shape[1]))
     return linearised(design, labels, slope[:, 0], w * (y - x @ slope) * (x @ inverse))
 
 
-def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: str) -> Floats:
+def design_effect(
+    design: SurveyDesign, values: Any, given: Linearised, *, of: str, where: Any = None
+) -> Floats:
     r"""Return the design effect: the variance over that of simple random sampling.
 
     Args:
@@ -374,21 +479,31 @@ def design_effect(design: SurveyDesign, values: Any, given: Linearised, *, of: s
         values: The variables [n] or [n, q].
         given: Their totals or means.
         of: `total` or `mean`.
+        where: Their domain.
 
     Notes:
-        $V_{srs}(\bar y) = (1 - n/\hat N)\,\hat S^2/n$, and $\hat N^2$ times that for a total.
+        $V_{srs}(\bar y) = (1 - n/\hat N)\,\hat S^2/n$, and $\hat N^2$ times that for a total; n,
+        $\hat N$ and $\hat S^2$ are the domain's.
     """
-    y, _, _ = checked(design, values, (), None)
-    n, size = y.shape[0], design.weights.sum()
-    if not size > n:
+    y, _, inside = checked(design, values, (), where)
+    n, size = int(inside.sum()), float(design.weights[inside].sum())
+    if not size > n or of not in ("total", "mean"):
         raise SurveyError(
-            "The weights do not sum to the population.",
-            expected=f"a sum above the {n} rows",
-            found=f"{size:g}",
+            "There is no design effect.",
+            expected=f"of total or mean; weights whose sum is above the {n} rows",
+            found=f"of {of}, sum {size:g}",
             where="design_effect",
             fix="Use weights that expand the sample to its population.",
         )
-    spread = np.array([variance(design, column).point[0] for column in y.T])
+    spread = np.array([variance(design, column, where=where).point[0] for column in y.T])
+    if not (spread > 0).all():
+        raise SurveyError(
+            "A variable without spread has no design effect.",
+            expected="values that differ",
+            found=f"{int((spread <= 0).sum())} constants",
+            where="design_effect",
+            fix="Leave the constants out.",
+        )
     simple = spread * (size - n) / (size * n) * (size**2 if of == "total" else 1)
     result: Floats = np.diag(given.covariance) / simple
     return result
@@ -403,7 +518,7 @@ def checked(
         SurveyError: If values are missing in the domain, or are not one a row.
     """
     n = design.weights.size
-    y = np.asarray(values, dtype=np.float64)
+    y = numbers(values, "values")
     y = y[:, None] if y.ndim == 1 else y
     inside = np.ones(n, dtype=np.bool_) if where is None else np.asarray(where, dtype=np.bool_)
     fits = len(y) == inside.size == n

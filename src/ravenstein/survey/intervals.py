@@ -78,6 +78,7 @@ def _inverse(ordered: Floats, weights: Floats, probability: float) -> float:
 
 
 def _interpolated(ordered: Floats, weights: Floats, probability: float) -> float:
+    ordered, weights = ordered[weights > 0], weights[weights > 0]
     if ordered.size == 1:
         return float(ordered[0])
     reached = np.cumsum(weights)

@@ -23,24 +23,34 @@ def trim(design: SurveyDesign, lower: float, upper: float, *, strict: bool = Fal
         upper: Largest weight.
         strict: Whether to repeat until no weight is outside.
     """
-    weights = design.weights
-    while True:
+    weights, n = design.weights, design.weights.size
+    total = float(weights.sum())
+    if not lower <= upper or not n * lower <= total * (1 + 1e-12) <= n * upper * (1 + 2e-12):
+        raise SurveyError(
+            "The limits cannot hold the sum of the weights.",
+            expected=f"limits around the mean weight, {total / n:g}",
+            found=f"{lower:g} to {upper:g}",
+            where="trim",
+            fix="Widen the limits.",
+        )
+    for _ in range(n if strict else 1):
         outside = (weights < lower) | (weights > upper)
+        free = ~outside
         if not outside.any():
             break
-        if outside.all():
-            raise SurveyError(
-                "No weight lies within the limits.",
-                expected=f"weights between {lower:g} and {upper:g}",
-                found=f"{outside.size} outside",
-                where="trim",
-                fix="Widen the limits.",
-            )
         cut = np.clip(weights, lower, upper)
-        spread = (weights - cut).sum() / (~outside).sum()
-        weights = np.where(outside, cut, cut + spread)
-        if not strict:
-            break
+        left = float((weights - cut).sum())
+        if not free.any():  # all are at a limit: those away from the one that is reached are free
+            free = cut < upper if left > 0 else cut > lower
+        weights = cut + np.where(free, left / free.sum(), 0.0)
+    if not (weights > 0).all():
+        raise SurveyError(
+            "Trimming once makes weights of 0 or less.",
+            expected="weights above 0",
+            found=f"{int((weights <= 0).sum())} others",
+            where="trim",
+            fix="Use strict=True, or wider limits.",
+        )
     return design.with_weights(weights)
 
 
@@ -77,10 +87,10 @@ def winsorised(
     g, _, _ = checked(design, np.ones(len(y)) if factor is None else factor)
     a = design.weights
     bottom = float(a @ x[:, 0])
-    if not limit > 0 or bottom == 0:
+    if not limit > 0 or bottom == 0 or max(y.shape[1], x.shape[1], g.shape[1]) > 1:
         raise SurveyError(
             "Values cannot be winsorised.",
-            expected="L above 0, an auxiliary whose total is not 0",
+            expected="L above 0, one variable, one auxiliary whose total is not 0",
             found=f"L = {limit:g}, total {bottom:g}",
             where="winsorised",
             fix="Give the group's L from earlier data.",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from ravenstein.core.errors import SurveyError, listed
-from ravenstein.survey.calibration import share
+from ravenstein.survey.calibration import Regression, share
 from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ravenstein.survey.stages import Codes, Floats
     from ravenstein.survey.variance import Matrix
 
-_SWEEPS = 10
 _MOST_CYCLES = 1000
 
 
@@ -46,9 +46,10 @@ class PostStrata:
 
 @dataclass(frozen=True)
 class Margins:
-    """Raking: the margins' cells and the weights after."""
+    """Raking: the margins' cells, and weights of the regression on them and after."""
 
     cells: tuple[Codes, ...]
+    before: Floats
     after: Floats
 
     def added(self, influences: Matrix) -> Matrix | float:
@@ -56,15 +57,15 @@ class Margins:
         return 0.0
 
     def residuals(self, influences: Matrix) -> Matrix:
-        """Take off each margin's means in turn, until all are 0 but for rounding."""
-        out = influences * share(np.ones_like(self.after), self.after)[:, None]
-        sizes = [np.bincount(cell) for cell in self.cells]
-        for _ in range(_SWEEPS):
-            for cell, size in zip(self.cells, sizes, strict=True):
-                for column in range(out.shape[1]):
-                    means = np.bincount(cell, weights=out[:, column]) / size
-                    out[:, column] -= means[cell]
-        return out * self.after[:, None]
+        """Take off the regression on the indicators of all cells."""
+        n, start, columns = self.after.size, 0, []
+        for cell in self.cells:
+            columns.append(cell + start)
+            start += int(cell.max()) + 1
+        rows = np.arange(0, n * len(columns) + 1, len(columns))
+        indices = np.stack(columns, axis=1).ravel()
+        x = sparse.csr_array((np.ones(indices.size), indices, rows), shape=(n, start))
+        return Regression(x, self.before, self.after).residuals(influences)
 
 
 def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float]) -> SurveyDesign:
@@ -84,7 +85,7 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
     Source:
         Holt, Smith, Journal of the Royal Statistical Society A 142, 1979.
     """
-    cell, kinds = codes(cells)
+    cell, kinds = _cells(design, cells, "post-strata")
     target = _targets(kinds, totals, "post-strata")
     size = np.bincount(cell, weights=design.weights)
     _need_weight(size, kinds, "post-strata")
@@ -97,6 +98,7 @@ def rake(
     margins: Sequence[tuple[Any, Mapping[Any, float]]],
     *,
     tolerance: float = 1e-10,
+    residuals: str = "weighted",
 ) -> SurveyDesign:
     """Scale weights to the totals of one margin after another until all are met.
 
@@ -104,6 +106,9 @@ def rake(
         design: The design.
         margins: Cells of each row [n] and their totals, for each margin.
         tolerance: Largest relative difference from a total at the end.
+        residuals: Regression on the margins that variances take off: `weighted` by the weights
+            before, or `unweighted`, as R `survey` does; they differ where weights differ within
+            cells, and only the weighted one is right then.
 
     Raises:
         SurveyError: If the margins' sums differ, a cell has no rows or no total, or they cannot
@@ -112,9 +117,17 @@ def rake(
     Source:
         Deming, Stephan, Annals of Mathematical Statistics 11, 1940.
     """
+    if not margins or residuals not in ("weighted", "unweighted"):
+        raise SurveyError(
+            "There is nothing to rake to.",
+            expected="one margin or more; residuals weighted or unweighted",
+            found=f"{len(margins)} margins, residuals {residuals}",
+            where="rake",
+            fix="Give each margin's cells and totals.",
+        )
     cells, targets = [], []
     for number, (given, totals) in enumerate(margins, start=1):
-        cell, kinds = codes(given)
+        cell, kinds = _cells(design, given, f"margin {number}")
         _need_weight(np.bincount(cell, weights=design.weights), kinds, f"margin {number}")
         cells.append(cell)
         targets.append(_targets(kinds, totals, f"margin {number}"))
@@ -128,7 +141,9 @@ def rake(
             fix="Scale the margins to one population, or leave one out.",
         )
     weights = _met(design.weights, cells, targets, tolerance)
-    return design.with_weights(weights, Margins(tuple(cells), weights))
+    before = design.weights if residuals == "weighted" else np.ones(weights.size)
+    before = np.where(weights == 0, 0.0, before)
+    return design.with_weights(weights, Margins(tuple(cells), before, weights))
 
 
 def _met(weights: Floats, cells: list[Codes], targets: list[Floats], tolerance: float) -> Floats:
@@ -150,6 +165,19 @@ def _met(weights: Floats, cells: list[Codes], targets: list[Floats], tolerance: 
     )
 
 
+def _cells(design: SurveyDesign, cells: Any, where: str) -> tuple[Codes, Any]:
+    cell, kinds = codes(cells)
+    if cell.size != design.weights.size:
+        raise SurveyError(
+            "Cells do not fit the sample.",
+            expected=f"a cell for each of {design.weights.size} rows",
+            found=str(cell.size),
+            where=where,
+            fix="Give each row's cell.",
+        )
+    return cell, kinds
+
+
 def _need_weight(size: Any, kinds: Any, where: str) -> None:
     """Raise if a cell has rows but no weight, as in a replicate that leaves all of it out."""
     empty = np.flatnonzero(~(size > 0))
@@ -165,6 +193,7 @@ def _need_weight(size: Any, kinds: Any, where: str) -> None:
 
 def _targets(kinds: Any, totals: Mapping[Any, float], where: str) -> Floats:
     """Return the totals of the sample's cells; a cell on one side only raises."""
+    totals = dict(totals)
     present = {_plain(kind) for kind in kinds}
     no_total = sorted(present - set(totals), key=str)
     no_rows = sorted((k for k in set(totals) - present if totals[k] != 0), key=str)

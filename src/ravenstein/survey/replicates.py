@@ -10,6 +10,7 @@ from scipy.linalg import hadamard
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.estimates import scattered
+from ravenstein.survey.stages import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ravenstein.survey.design import SurveyDesign
     from ravenstein.survey.stages import Codes, Floats, Stage
     from ravenstein.survey.variance import Matrix
+
+_MOST_PSUS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,8 @@ class Replicates:
         factors: Factor on the weight, by unit and replicate [units, R].
         scale: Constant of the variance.
         rscales: Constant of each replicate [R].
-        centre: `estimate` or `mean`: what replicates are compared with.
+        centre: What replicates are compared with, θ below: the `estimate`, or the `mean` of the
+            replicates.
 
     Notes:
         $V = c \sum_r c_r (\theta_r - \theta)(\theta_r - \theta)^\top$.
@@ -67,7 +71,8 @@ class ReplicateEstimates:
         """Replicates about their centre, scaled so that squares add to the covariance [R, q]."""
         given = self.replicates
         used = given.rscales > 0
-        centre = self.full if given.centre == "estimate" else self.each[used].mean(axis=0)
+        about_mean = given.centre == "mean" and bool(used.any())
+        centre = self.each[used].mean(axis=0) if about_mean else self.full
         apart: Matrix = (self.each - centre) * np.sqrt(given.scale * given.rscales)[:, None]
         return apart
 
@@ -97,11 +102,14 @@ class ReplicateEstimates:
             generator: Random generator, for replicates that are not draws themselves.
 
         Notes:
-            Bootstrap replicates, where there are as many as draws, are the draws. Else draws are
-            $\theta + A\varepsilon$ with $AA^\top$ the replicates' covariance, ε standard normal.
+            Bootstrap replicates, where there are as many as draws, are the draws; those whose
+            variance has another constant than $1/(R-1)$ are scaled about the estimate by its
+            root. Else draws are $\theta + A\varepsilon$ with $AA^\top$ the replicates' covariance,
+            ε standard normal.
         """
         if self.replicates.kind.startswith("bootstrap") and self.replicates.count == draws:
-            apart = (self.each - self.full).T
+            plain = np.isclose(self.replicates.scale * (draws - 1), 1)
+            apart = (self.each - self.full if plain else self._apart * np.sqrt(draws - 1)).T
         else:
             noise = generator.standard_normal((self.replicates.count, draws))
             apart = self._apart.T @ noise
@@ -139,6 +147,17 @@ def replicated(
     return ReplicateEstimates(full, each, replicates)
 
 
+def _refuse_unequal(design: SurveyDesign, where: str) -> None:
+    if design.unequal is not None:
+        raise SurveyError(
+            "These replicates are of PSUs drawn with equal probabilities.",
+            expected="a design without unequal probabilities",
+            found=design.unequal.method,
+            where=where,
+            fix="Use the jackknife, or linearisation.",
+        )
+
+
 def jackknife(design: SurveyDesign) -> Replicates:
     """Return the delete-one-PSU jackknife: JK1 without strata, JKn with them.
 
@@ -147,14 +166,15 @@ def jackknife(design: SurveyDesign) -> Replicates:
     """
     stage = design.stages[0]
     size = stage.sampled[stage.stratum].astype(np.float64)
-    if (size < 2).any():
+    if stage.lonely.size or size.size > _MOST_PSUS:
         raise SurveyError(
-            "A stratum has only one PSU to leave out.",
-            expected="two or more PSUs a stratum",
-            found=f"{int((stage.sampled == 1).sum())} strata with one",
+            "The jackknife cannot leave out one PSU at a time.",
+            expected=f"two or more PSUs a stratum, at most {_MOST_PSUS:,} in all",
+            found=f"{stage.lonely.size} strata with one, {size.size:,} PSUs",
             where="jackknife",
-            fix="Join strata before the design is built.",
+            fix="Join strata before the design is built; use the bootstrap for many PSUs.",
         )
+    size = np.maximum(size, 2)  # a PSU alone and certain counts nothing
     same = stage.stratum[:, None] == stage.stratum[None, :]
     factors = np.where(same, size[:, None] / (size[:, None] - 1), 1.0)
     np.fill_diagonal(factors, 0.0)
@@ -179,12 +199,15 @@ def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
         McCarthy, Review of the International Statistical Institute 37, 1969; Judkins, Journal of
         Official Statistics 6, 1990.
     """
+    _refuse_unequal(design, "half_samples")
     stage = design.stages[0]
-    if (stage.sampled != 2).any():
+    pairs = np.flatnonzero(stage.uncertain)
+    others = int((stage.sampled[pairs] != 2).sum())
+    if others:
         raise SurveyError(
             "Balanced half-samples need two PSUs a stratum.",
-            expected="2 PSUs in every stratum",
-            found=f"{int((stage.sampled != 2).sum())} strata with another number",
+            expected="2 PSUs in every stratum that was not taken in full",
+            found=f"{others} strata with another number",
             where="half_samples",
             fix="Join or split strata, or use the jackknife.",
         )
@@ -196,8 +219,9 @@ def half_samples(design: SurveyDesign, *, rho: float = 0.0) -> Replicates:
             where="half_samples",
             fix="Use 0 for half-samples, or 0.3 to 0.5.",
         )
-    strata = stage.sampled.size
-    signs = hadamard(1 << int(np.ceil(np.log2(strata + 1))))[:, 1 : strata + 1]
+    strata = pairs.size
+    signs = np.zeros((1 << int(np.ceil(np.log2(strata + 1))), stage.sampled.size))
+    signs[:, pairs] = hadamard(signs.shape[0])[:, 1 : strata + 1]
     second = np.zeros(stage.stratum.size, dtype=np.int64)
     second[np.unique(stage.stratum, return_index=True)[1]] = 1
     side = np.where(second == 1, 1, -1) * np.sqrt(1 - stage.fraction)
@@ -223,8 +247,10 @@ def bootstrap(
 
     Notes:
         Canty–Davison factor $m_{hi}$, how often a PSU is drawn; the variance is scaled by
-        $\frac{\bar n}{\bar n-1}$ with $\bar n$ the harmonic mean of the $n_h$, so it is exact for
-        totals only where strata have the same number of PSUs.
+        $\frac{\bar n}{\bar n-1}$ with $\bar n$ the harmonic mean of the $n_h$, so it is right for
+        totals only where strata have the same number of PSUs. With a finite population $N_h$ the
+        factor is $1+\sqrt{(N_h-1)/N_h}\,(m_{hi}-1)$, which takes the $N_h/(N_h-1)$ off that drawing
+        from the repeated sample adds.
         Rao–Wu factor $1-\lambda_h+\lambda_h\frac{n_h}{n_h-1}m_{hi}$, $\lambda_h=\sqrt{1-f_h}$.
         Preston: $w_k\,[1 + \sum_s \lambda_s \prod_{r<s}\sqrt{n_r/n^*_r}\,\delta_r\,
         (\frac{n_s}{n^*_s}\delta_s - 1)]$ with $n^*_s = \lfloor n_s/2\rfloor$ and
@@ -237,11 +263,12 @@ def bootstrap(
         Rao, Wu, Yue, Survey Methodology 18, 1992; Canty, Davison, The Statistician 48, 1999;
         Preston, Survey Methodology 35, 2009.
     """
-    if design.stages[0].lonely.size:
+    _refuse_unequal(design, "bootstrap")
+    if design.stages[0].lonely.size or count < 2:
         raise SurveyError(
-            "A stratum has only one PSU to draw from.",
-            expected="two or more PSUs a stratum",
-            found=f"{design.stages[0].lonely.size} strata with one",
+            "There is nothing to draw from.",
+            expected="two or more PSUs a stratum, two or more replicates",
+            found=f"{design.stages[0].lonely.size} strata with one, {count} replicates",
             where="bootstrap",
             fix="Join strata before the design is built.",
         )
@@ -260,8 +287,9 @@ def bootstrap(
         factors, unit = _drawn(first, count, generator), first.cluster
     else:
         factors, unit = _repeated(first, count, generator), first.cluster
-        size = float(1 / np.mean(1 / first.sampled[first.uncertain]))
-        scale *= size / (size - 1)
+        drawn = first.sampled[first.uncertain]
+        size = float(1 / np.mean(1 / drawn)) if drawn.size else np.inf
+        scale *= 1 / (1 - 1 / size)
     return Replicates(f"bootstrap ({method})", unit, factors, scale, np.ones(count))
 
 
@@ -274,9 +302,19 @@ def _repeated(stage: Stage, count: int, generator: np.random.Generator) -> Matri
         if fraction == 0:
             times = generator.multinomial(size, np.full(size, 1 / size), size=count)
         else:  # which PSUs stand for one more of the population is drawn once
-            whole, left = divmod(round(size / fraction), size)
+            population = round(size / fraction)
+            if abs(population - size / fraction) > 1e-6 * population:
+                raise SurveyError(
+                    "The sample cannot be repeated to its population.",
+                    expected="whole numbers of PSUs in the population",
+                    found=f"{size / fraction:.6g} in a stratum",
+                    where="bootstrap",
+                    fix="Give counts as fpc, or use rao_wu.",
+                )
+            whole, left = divmod(population, size)
             copies = np.full(size, whole) + (generator.permutation(size) < left)
-            times = generator.multivariate_hypergeometric(copies, size, size=count)
+            drawn = generator.multivariate_hypergeometric(copies, size, size=count)
+            times = 1 + np.sqrt(1 - 1 / population) * (drawn - 1)
         factors[inside] = times.T
     return factors
 
@@ -334,14 +372,22 @@ def successive_differences(design: SurveyDesign) -> Replicates:
     r"""Return successive-difference replicates, for PSUs in their systematic order.
 
     Notes:
-        Factors $1 + 2^{-3/2}(h_{i,r} - h_{i+1,r})$ from rows of a Hadamard matrix; $V = \frac4R
-        \sum_r (\theta_r-\theta)^2$.
+        Factors $1 + 2^{-3/2}\sqrt{1-f}\,(h_{i,r} - h_{i+1,r})$ from rows of a Hadamard
+        matrix; $V = \frac4R \sum_r (\theta_r-\theta)^2$.
 
     Source:
         Fay, Train, Proceedings of the ASA Section on Government Statistics, 1995.
     """
     stage = design.stages[0]
     size = stage.stratum.size
+    if stage.lonely.size or size > _MOST_PSUS:
+        raise SurveyError(
+            "There are no successive differences.",
+            expected=f"two or more PSUs a stratum, at most {_MOST_PSUS:,} in all",
+            found=f"{stage.lonely.size} strata with one, {size:,} PSUs",
+            where="successive_differences",
+            fix="Join strata before the design is built; use the bootstrap for many PSUs.",
+        )
     count = 1 << int(np.ceil(np.log2(size + 2)))
     signs = hadamard(count)
     order = np.argsort(stage.stratum, kind="stable")
@@ -350,7 +396,8 @@ def successive_differences(design: SurveyDesign) -> Replicates:
     for stratum in range(stage.sampled.size):  # the last PSU of a stratum is followed by its first
         inside = order[stage.stratum[order] == stratum]
         after[inside] = place[np.roll(inside, -1)]
-    factors = 1 + 2**-1.5 * (signs[place].astype(np.float64) - signs[after])
+    moved = 2**-1.5 * np.sqrt(1 - stage.fraction)[:, None]
+    factors = 1 + moved * (signs[place].astype(np.float64) - signs[after])
     return Replicates("SDR", stage.cluster, factors, 4 / count, np.ones(count), "estimate")
 
 
@@ -371,8 +418,21 @@ def given_weights(
         rscales: Constant of each replicate; 1 where not given.
         centre: `mean` or `estimate`.
     """
-    each = np.asarray(weights, dtype=np.float64)
-    ones = np.ones(each.shape[1]) if rscales is None else np.asarray(rscales, dtype=np.float64)
-    ones = np.broadcast_to(ones, each.shape[1:])
+    n = design.weights.size
+    each = numbers(weights, "replicate weights")
+    ones = numbers(1.0 if rscales is None else rscales, "rscales")
+    fits = (
+        each.ndim == 2 and each.shape[0] == design.weights.size and ones.size in (1, each.shape[1])
+    )
+    if not fits or not scale > 0 or not (ones >= 0).all() or not np.isfinite(each).all():
+        raise SurveyError(
+            "Replicate weights cannot be used.",
+            expected=f"{n} rows × replicates of finite weights, a constant above "
+            "0, and one of 0 or more for all replicates or for each",
+            found=f"shape {each.shape}, constant {scale:g}, {ones.size} rscales",
+            where="given_weights",
+            fix="Give the constants that come with the weights.",
+        )
+    ones = np.broadcast_to(ones.ravel(), each.shape[1:])
     rows = np.arange(each.shape[0])
     return Replicates("given", rows, each / design.weights[:, None], scale, ones, centre)

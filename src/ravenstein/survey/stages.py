@@ -122,7 +122,7 @@ def _fraction(
     cluster, of_cluster, sampled = places
     if population is None:
         return np.zeros(of_cluster.size)
-    size = np.asarray(population, dtype=np.float64)
+    size = numbers(population, f"fpc of stage {number}")
     if not (size > 0).all():
         raise SurveyError(
             "A finite population is not positive.",
@@ -239,7 +239,16 @@ def codes(values: Any) -> tuple[Codes, Any]:
             if kinds.size == span:
                 return shifted, kinds
             return (np.cumsum(present) - 1)[shifted], kinds
-    kinds, inverse = np.unique(array, return_inverse=True)
+    try:
+        kinds, inverse = np.unique(array, return_inverse=True)
+    except TypeError:
+        raise SurveyError(
+            "Codes are of several kinds.",
+            expected="all numbers, or all text",
+            found="both",
+            where="codes",
+            fix="Turn them into text.",
+        ) from None
     return inverse.astype(np.int64, copy=False).ravel(), kinds
 
 
@@ -249,5 +258,23 @@ def _missing(array: Any) -> int:
     if array.dtype.kind == "M":
         return int(np.isnat(array).sum())
     if array.dtype.kind == "O":
-        return sum(v is None or (isinstance(v, float) and np.isnan(v)) for v in array.ravel())
+        return sum(v is None or str(v) in ("nan", "NaT", "<NA>") for v in array.ravel())
     return 0
+
+
+def numbers(values: Any, where: str) -> Floats:
+    """Return values as floating-point numbers, missing ones as NaN.
+
+    Raises:
+        SurveyError: If a value is text or another thing that is no number.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise SurveyError(
+            "Values are not numbers.",
+            expected="numbers",
+            found="text, or a mark for missing values",
+            where=where,
+            fix="Convert them; give missing values as NaN.",
+        ) from None

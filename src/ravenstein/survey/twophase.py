@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey.stages import codes
+from ravenstein.survey.stages import codes, numbers
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.survey.calibration import Calibration
     from ravenstein.survey.stages import Codes, Floats
     from ravenstein.survey.variance import Matrix
 
@@ -36,6 +39,16 @@ class TwoPhaseDesign:
     first_size: Codes
     first_fraction: Floats
     known: Codes
+    calibrations: tuple[Calibration, ...] = ()
+
+    def with_weights(self, weights: Floats, calibration: Calibration | None = None) -> Self:
+        """Return the design with other weights, and the calibration that made them."""
+        added = () if calibration is None else (calibration,)
+        return replace(self, weights=weights, calibrations=(*self.calibrations, *added))
+
+    def degrees_within(self, inside: NDArray[np.bool_]) -> int:
+        """Rows minus strata of the second phase, of those in a domain [m]."""
+        return int(inside.sum() - np.unique(self.second[inside]).size)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -74,6 +87,21 @@ def two_phase(
     """
     inside = np.asarray(subset, dtype=np.bool_)
     n = inside.size
+    base = np.ones(n) if first_weights is None else numbers(first_weights, "first_weights")
+    share = np.full(n, 0.5) if first_fraction is None else numbers(first_fraction, "first_fraction")
+    columns = [c for c in (second_strata, first_strata, base, share) if c is not None]
+    fits = all(len(column) == n for column in columns) and bool(inside.any())
+    if not fits or not ((base > 0) & np.isfinite(base) & (share > 0) & (share <= 1)).all():
+        raise SurveyError(
+            "A two-phase sample cannot be used.",
+            expected="columns of one length, rows in the second phase, positive weights, "
+            "fractions above 0 and at most 1",
+            found=f"lengths {sorted({n, *map(len, columns)})}, {int(inside.sum())} rows in the "
+            f"second phase, {int((~(base > 0)).sum())} weights and "
+            f"{int((~((share > 0) & (share <= 1))).sum())} fractions outside",
+            where="two_phase",
+            fix="Correct the columns.",
+        )
     blank = np.zeros(n, dtype=np.int64)
     first = blank if first_strata is None else codes(first_strata)[0]
     second = blank if second_strata is None else codes(second_strata)[0]
@@ -89,8 +117,7 @@ def two_phase(
         )
     fraction = np.zeros(first.max() + 1)
     if first_fraction is not None:
-        fraction[first] = np.asarray(first_fraction, dtype=np.float64)
-    base = np.ones(n) if first_weights is None else np.asarray(first_weights, dtype=np.float64)
+        fraction[first] = share
     weights = (base * (known / np.maximum(sampled, 1))[second])[inside]
     return TwoPhaseDesign(
         weights, base[inside], first[inside], second[inside], np.bincount(first), fraction, known

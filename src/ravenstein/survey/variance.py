@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.stages import LonelyPSU
+from ravenstein.survey.twophase import TwoPhaseDesign
+from ravenstein.survey.twophase import covariance as two_phase_covariance
 
 if TYPE_CHECKING:
     from ravenstein.survey.design import SurveyDesign, Unequal
@@ -18,7 +20,7 @@ Matrix = NDArray[np.float64]
 _CERTAIN = 1e-7
 
 
-def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
+def covariance(design: SurveyDesign | TwoPhaseDesign, influences: Matrix) -> Matrix:
     r"""Return the covariance of the totals of influences.
 
     Args:
@@ -40,6 +42,8 @@ def covariance(design: SurveyDesign, influences: Matrix) -> Matrix:
     Source:
         Särndal, Swensson, Wretman, Model Assisted Survey Sampling, 1992, result 4.3.1.
     """
+    if isinstance(design, TwoPhaseDesign):
+        return two_phase_covariance(design, influences)
     total = np.zeros((influences.shape[1],) * 2)
     for number, stage in enumerate(design.stages, start=1):
         totals = cluster_totals(influences, stage.cluster, stage.stratum.size)
@@ -75,6 +79,25 @@ def centred_totals(
         lonely: Rule for strata with one PSU.
         number: Number of the stage, for messages.
     """
+    sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
+    means, scale = centres(stage, sums, lonely, number)
+    return totals - means[stage.stratum], scale
+
+
+def centres(
+    stage: Stage, sums: Matrix, lonely: LonelyPSU, number: int = 1
+) -> tuple[Matrix, Floats]:
+    """Return what totals of each stratum's clusters are compared with, and what squares count.
+
+    Args:
+        stage: The stage.
+        sums: Totals of the influences by stratum [strata, q].
+        lonely: Rule for strata with one PSU.
+        number: Number of the stage, for messages.
+
+    Returns:
+        Centres [strata, q]; scale of the squares [clusters].
+    """
     alone = stage.lonely
     if alone.size and lonely is LonelyPSU.FAIL:
         raise SurveyError(
@@ -85,7 +108,6 @@ def centred_totals(
             fix="Choose a rule: remove, certainty, adjust, average or collapse.",
         )
     size = stage.sampled.astype(np.float64)
-    sums = cluster_totals(totals, stage.stratum, stage.sampled.size)
     means = sums / size[:, None]
     factor = np.where(size > 1, size / np.maximum(size - 1, 1), 1.0) * stage.reached
     if lonely is LonelyPSU.ADJUST and alone.size:
@@ -97,7 +119,7 @@ def centred_totals(
         factor *= _averaged(stage, number)
     left = 1 - stage.fraction
     left[left < _CERTAIN] = 0
-    return totals - means[stage.stratum], factor[stage.stratum] * left
+    return means, factor[stage.stratum] * left
 
 
 def _averaged(stage: Stage, number: int) -> Floats:
@@ -124,17 +146,17 @@ def _unequal(stage: Stage, unequal: Unequal, totals: Matrix) -> Matrix:
     strata = stage.sampled.size
     chance = np.bincount(stage.stratum, weights=stage.fraction) / stage.sampled
     given = chance if unequal.constant is None else np.asarray(unequal.constant, dtype=np.float64)
-    if given.size not in (1, strata) or (stage.sampled < 2).any():
+    if given.size not in (1, strata) or stage.lonely.size:
         raise SurveyError(
             "Hartley and Rao's variance cannot be computed.",
             expected=f"one constant, or {strata}; two or more PSUs a stratum",
-            found=f"{given.size} constants, {int((stage.sampled < 2).sum())} strata with one PSU",
+            found=f"{given.size} constants, {stage.lonely.size} strata with one PSU",
             where="unequal",
             fix="Give a constant a stratum; join strata with one PSU.",
         )
     constants = np.broadcast_to(given.ravel(), strata)
     result = np.zeros((totals.shape[1],) * 2)
-    for stratum in range(strata):
+    for stratum in np.flatnonzero(stage.uncertain):
         inside = stage.stratum == stratum
         result += _hartley_rao(totals[inside], stage.fraction[inside], float(constants[stratum]))
     return result
