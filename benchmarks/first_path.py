@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder) / "twin"
         new_study(study)
-        source = study / "sources/twin_summary_components_of_change.csv"
+        source = study / "twin/views/components_of_change.csv"
         real = sorted((SHARED / "data/population").glob("MYEB3*2020*.csv"))
         path = real[0] if real else source
         python = sys.executable

@@ -108,6 +108,42 @@ def init(
 
 
 @app.command()
+def twin(
+    scale: Annotated[str, typer.Argument(metavar="SCALE", help="small, region or uk.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the twin, new or empty.")
+    ],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1885,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            "--with", metavar="FILE", help="Your own values: a TOML file of name = value."
+        ),
+    ] = None,
+    perfect: Annotated[
+        bool, typer.Option("--perfect", help="Switch off all imperfections of the views.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a country with a known truth: what each source sees, and the truth."""
+    from ravenstein.pipelines.twin import make_twin
+    from ravenstein.twin.settings import settings
+
+    chosen = settings(scale, own, perfect=perfect)
+
+    def told(done: int, blocks: int) -> None:
+        if not quiet and blocks > 1:
+            _say(f"{done} of {blocks} blocks")
+
+    counts = make_twin(folder, chosen, seed, told)
+    if not quiet:
+        _say(
+            f"Made {folder}: {counts.persons:,} people, {counts.crossings:,} crossings, "
+            f"mid-{chosen.scale.first} to mid-{chosen.scale.last}. Simulated."
+        )
+
+
+@app.command()
 def run(
     folder: Folder,
     only: Annotated[

@@ -175,7 +175,7 @@ def test_questions_that_cannot_be_answered_say_why(released, words, message):
 def test_a_changed_source_is_seen(tmp_path):
     new_study(tmp_path / "s")
     in_process("run", tmp_path / "s", "--quiet")
-    source = tmp_path / "s/sources/twin_summary_components_of_change.csv"
+    source = tmp_path / "s/twin/views/components_of_change.csv"
     source.write_text(source.read_text() + "\n")
     text = in_process("explain", "population_estimates", "--dir", tmp_path / "s").stdout
     assert "changed since it was read" in text
@@ -193,7 +193,7 @@ def test_export_writes_any_vintage(released, tmp_path):
 
 def unbalanced(folder):
     new_study(folder)
-    source = folder / "sources/twin_summary_components_of_change.csv"
+    source = folder / "twin/views/components_of_change.csv"
     rows = list(csv.reader(source.read_text().splitlines()))
     rows[3][rows[0].index("births_2005")] = "1"
     with source.open("w", newline="") as stream:
@@ -210,7 +210,7 @@ def test_an_account_that_does_not_balance_stops_the_run_and_changes_nothing(tmp_
         ).stdout
     )["error"]  # fmt: skip
     assert error["kind"] == "account"
-    assert error["where"].startswith("sources/twin_summary_components_of_change.csv, line 4, ")
+    assert error["where"].startswith("twin/views/components_of_change.csv, line 4, ")
     assert "X06000003 2005" in error["found"]
     assert not (folder / "release").exists()
     assert "account" in command("check", folder, code=9)
@@ -236,7 +236,7 @@ def test_a_study_may_publish_the_residual_and_says_so(tmp_path):
 def test_areas_without_figures_are_reported_as_such(tmp_path):
     folder = tmp_path / "s"
     new_study(folder)
-    source = folder / "sources/twin_summary_components_of_change.csv"
+    source = folder / "twin/views/components_of_change.csv"
     lines = source.read_text().splitlines()
     cells = lines[1].split(",")
     lines[1] = ",".join(cells[:3] + [":"] * (len(cells) - 3))
@@ -252,7 +252,7 @@ def test_areas_without_figures_are_reported_as_such(tmp_path):
 def test_text_from_a_file_is_escaped_on_every_page(tmp_path):
     folder = tmp_path / "s"
     new_study(folder)
-    source = folder / "sources/twin_summary_components_of_change.csv"
+    source = folder / "twin/views/components_of_change.csv"
     hostile = '"<script>alert(1)</script> & ""co"" ' + "x" * 200 + '"'
     source.write_text(source.read_text().replace("Aldermoor", hostile))
     study = folder / "study.toml"
@@ -274,7 +274,7 @@ def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
     assert not (tmp_path / "new").exists()
     folder = tmp_path / "s"
     new_study(folder)
-    (folder / "sources/twin_summary_components_of_change.csv").unlink()
+    (folder / "twin/views/components_of_change.csv").unlink()
     assert "not there" in command("run", folder, code=4)
     assert "not there" in command("check", folder, code=4)
     assert "release to show" in command("serve", folder, code=3)
@@ -283,7 +283,7 @@ def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
 def test_a_fewer_areas_than_the_study_expects_are_refused(tmp_path):
     folder = tmp_path / "s"
     new_study(folder)
-    source = folder / "sources/twin_summary_components_of_change.csv"
+    source = folder / "twin/views/components_of_change.csv"
     source.write_text("".join(source.read_text().splitlines(keepends=True)[:-3]))
     text = command("run", folder, code=4)
     assert "20 areas" in text
@@ -318,7 +318,7 @@ def test_the_period_chooses_the_years_that_are_published(tmp_path):
 def test_several_editions_are_kept_apart(tmp_path):
     folder = tmp_path / "s"
     new_study(folder)
-    source = folder / "sources/twin_summary_components_of_change.csv"
+    source = folder / "twin/views/components_of_change.csv"
     lines = [line.split(",") for line in source.read_text().splitlines()]
     earlier = [row[: lines[0].index("population_2010") + 1] for row in lines]
     text = "\n".join(",".join(row) for row in earlier) + "\n"
@@ -367,14 +367,14 @@ def test_paths_that_cannot_be_used_are_told(tmp_path, released):
     study = folder / "study.toml"
     text = study.read_text()
     for name in ("x" * 300, "a\\u0000b", "sources"):
-        study.write_text(text.replace("sources/twin_summary_components_of_change.csv", name))
+        study.write_text(text.replace("twin/views/components_of_change.csv", name))
         assert "source" in command("run", folder, code=4)
 
 
 def test_a_wrong_file_is_told_within_a_second_or_so(tmp_path):
     folder = tmp_path / "s"
     new_study(folder)
-    (folder / "sources/twin_summary_components_of_change.csv").write_text("")
+    (folder / "twin/views/components_of_change.csv").write_text("")
     started = time.perf_counter()
     command("run", folder, code=4)
     # most of it is Python starting; a busy machine may double it

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import SourceError, StudyError
 from ravenstein.pipelines.population import missing_nations
-from ravenstein.store.files import write_csv, write_text
+from ravenstein.pipelines.twin import COMPONENTS_FILE, make_twin
+from ravenstein.store.files import write_text
 from ravenstein.store.readers.myeb3 import Myeb3, looks_like_myeb3, read_myeb3
 from ravenstein.study import FILE
-from ravenstein.twin import components
+from ravenstein.twin.settings import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TWIN_FILE = "sources/twin_summary_components_of_change.csv"
+_TWIN_FILE = f"twin/{COMPONENTS_FILE}"
 _SOURCE_OF_MYEB3 = (
     "Source: Office for National Statistics, National Records of Scotland, Northern Ireland "
     "Statistics and Research Agency, mid-year population estimates (MYEB3). Contains public sector "
@@ -82,8 +83,8 @@ def new_study(folder: Path, data: Path | None = None) -> list[str]:
 
 
 def _twin_study(folder: Path) -> str:
-    table = components.components_table(_SEED)
-    write_csv(table, folder / _TWIN_FILE)
+    small = settings("small")
+    make_twin(folder / "twin", small, _SEED)
     return _TEMPLATE.format(
         title=_quoted("Population of the Twin Kingdom"),
         producer=_quoted("the Ravenstein project"),
@@ -92,11 +93,11 @@ def _twin_study(folder: Path) -> str:
         simulated="true",
         folders="",
         seed=_SEED,
-        first=components.FIRST,
-        last=components.LAST,
-        geography=components.LAST,
+        first=small.scale.first,
+        last=small.scale.last,
+        geography=small.scale.last,
         designation=_quoted("Simulated data, for trying the system out"),
-    ) + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=table.num_rows)
+    ) + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
 
 
 def _official_study(folder: Path, data: Path) -> tuple[str, list[str]]:

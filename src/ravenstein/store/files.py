@@ -364,3 +364,16 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
 def _write(path: Path, write: Callable[[str], None]) -> None:
     with replacing(path) as target:
         write(str(target))
+
+
+def write_rows(table: Table, rows: pa.Table, path: Path) -> None:
+    """Write rows of a declared table as Parquet, in its columns' order and types (zstd)."""
+    columns = []
+    for column in table.columns:
+        given, kind = rows[column.name], _ARROW_TYPES[column.type]
+        # codes by dictionary stay so: they are written once, and read as text
+        coded = pa.types.is_dictionary(given.type) and kind == pa.string()
+        columns.append(given if coded or given.type == kind else given.cast(kind))
+    named = pa.table(dict(zip([c.name for c in table.columns], columns, strict=True)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrow_parquet.write_table(named, path, compression="zstd", store_schema=False)

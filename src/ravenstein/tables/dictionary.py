@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import StoreError, nearest
-from ravenstein.tables import geography, population, release
+from ravenstein.tables import border, geography, passenger_survey, population, release, truth
 
 if TYPE_CHECKING:
     from ravenstein.core.schema import Table
 
-_ALL = (geography.AREAS, *population.TABLES, release.RELEASE_FILES)
+_ALL = (
+    geography.AREAS,
+    *population.TABLES,
+    *passenger_survey.TABLES,
+    *border.TABLES,
+    *truth.TABLES,
+    release.RELEASE_FILES,
+)
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 
 

@@ -1,0 +1,117 @@
+"""The twin: simulate it block by block, write its views and its truth."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+from ravenstein import __version__
+from ravenstein.core.errors import StoreError
+from ravenstein.core.parameters import text_hash
+from ravenstein.store.database import memory_store
+from ravenstein.store.files import new_folder, publish_folder, write_csv, write_rows, write_text
+from ravenstein.tables.dictionary import TABLES, declared
+from ravenstein.twin.country import Counts, block, summary
+from ravenstein.twin.sources.passenger_survey import design
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from ravenstein.twin.settings import Settings
+
+COMPONENTS_FILE = "views/components_of_change.csv"
+_FACTS = "twin.json"
+
+
+def make_twin(
+    folder: Path,
+    settings: Settings,
+    seed: int,
+    told: Callable[[int, int], None] = lambda done, all_blocks: None,
+) -> Counts:
+    """Simulate a twin and write it: `views/` as a statistics office would get it, and `truth/`.
+
+    Args:
+        folder: Where; new, empty, or an earlier twin, which is replaced as a whole.
+        settings: Scale and parameters.
+        seed: The same seed gives the same bytes.
+        told: Called with the blocks done and the number of all.
+
+    Returns:
+        What was counted over all blocks.
+
+    Raises:
+        StoreError: If the folder holds other things, or cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / _FACTS).is_file():
+        raise StoreError(
+            "The folder holds other things than a twin.",
+            expected="a new or empty folder, or an earlier twin",
+            found=f"{sum(1 for _ in folder.iterdir())} files or folders",
+            where=str(folder),
+            fix="Choose another folder.",
+        )
+    with new_folder(folder, 0) as waiting:
+        total, blocks = Counts(), settings.scale.blocks
+        for done, counts in enumerate(_blocks(waiting, settings, seed), start=1):
+            total.add(counts)
+            told(done, blocks)
+        for name, rows in summary(settings, design(settings, seed), total).items():
+            _write(waiting, name, rows, checked=True)
+        facts = {
+            "scale": settings.scale.name,
+            "seed": seed,
+            "version": __version__,
+            "parameters": text_hash(settings.parameters.as_text() + repr(settings.scale)),
+            "persons": total.persons,
+            "crossings": total.crossings,
+            "note": "Simulated. truth/ is for comparison only: no estimate may read it.",
+        }
+        write_text(json.dumps(facts, indent=2) + "\n", waiting / _FACTS)
+        publish_folder(folder, 0)
+    return total
+
+
+def _blocks(folder: Path, settings: Settings, seed: int) -> Iterator[Counts]:
+    """Simulate all blocks, on as many processors as there are, in order."""
+    blocks, workers = settings.scale.blocks, min(os.cpu_count() or 1, settings.scale.blocks)
+    if workers == 1:
+        yield from (write_block(folder, settings, seed, number) for number in range(blocks))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        # a few at a time, so that a failure is told at once and results do not pile up
+        for start in range(0, blocks, 2 * workers):
+            numbers = range(start, min(start + 2 * workers, blocks))
+            jobs = [pool.submit(write_block, folder, settings, seed, n) for n in numbers]
+            yield from (job.result() for job in jobs)
+
+
+def write_block(folder: Path, settings: Settings, seed: int, number: int) -> Counts:
+    """Simulate one block and write its rows, each table a file of its folder."""
+    tables, counts = block(settings, seed, number, design(settings, seed))
+    for name, rows in tables.items():
+        # each row is checked again when it is read; here the first block stands for all
+        _write(folder, name, rows, part=number, checked=number == 0)
+    return counts
+
+
+def _write(
+    folder: Path, name: str, rows: pa.Table, *, part: int | None = None, checked: bool
+) -> None:
+    if name not in TABLES:
+        write_csv(rows, folder / COMPONENTS_FILE)
+        return
+    table = declared(name)
+    if checked:
+        with memory_store() as store:
+            store.checked_rows(table, rows)
+    side = "truth" if name.startswith("truth_") else "views"
+    file = f"{name}.parquet" if part is None else f"{name}/{part:05d}.parquet"
+    write_rows(table, rows, folder / side / file)

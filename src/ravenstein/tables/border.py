@@ -1,0 +1,37 @@
+"""Movements over the border, as the entry–exit system holds them."""
+
+from __future__ import annotations
+
+from ravenstein.core.schema import CodeList, Column, ColumnType, Table
+
+DIRECTIONS = CodeList(
+    "direction",
+    {"arrival": "Arrival in the country", "departure": "Departure from the country"},
+    source="docs/reference/data-dictionary.md",
+)
+
+SEX = CodeList("sex", {"F": "Female", "M": "Male"}, source="SDMX CL_SEX 2.1")
+
+_TEXT = ColumnType.STRING
+
+BORDER_MOVEMENTS = Table(
+    "border_movements",
+    "Crossings that the entry–exit system holds, with identities as they were typed",
+    grain=("record",),
+    columns=(
+        Column("record", ColumnType.INTEGER, "Number of the record", unit="number", minimum=0),
+        Column("crossed_at", ColumnType.TIME, "Time of the crossing"),
+        Column("direction", _TEXT, "Direction", codes=DIRECTIONS),
+        Column("route", ColumnType.INTEGER, "Number of the port route", unit="number", minimum=1),
+        Column("carrier", ColumnType.INTEGER, "Number of the carrier", unit="number", minimum=1),
+        Column("surname", _TEXT, "Family name", identifying=True),
+        Column("given_name", _TEXT, "Given name", identifying=True),
+        Column("birth_date", ColumnType.DATE, "Date of birth", identifying=True),
+        Column("sex", _TEXT, "Sex", codes=SEX),
+        Column("nationality", _TEXT, "Country of the document", pattern="[A-Z]{3}"),
+        Column("document", _TEXT, "Number of the document", nullable=True, identifying=True),
+    ),
+    source="The entry–exit system; in the bundled study, the twin",
+)
+
+TABLES = (BORDER_MOVEMENTS,)

@@ -1,0 +1,180 @@
+"""The twin's truth. No estimate may read these tables; recovery tests compare with them."""
+
+from __future__ import annotations
+
+from ravenstein.core.schema import CodeList, Column, ColumnType, Table
+from ravenstein.tables.border import SEX
+from ravenstein.tables.geography import area_column
+from ravenstein.tables.passenger_survey import CITIZENSHIPS, REASONS
+from ravenstein.tables.population import COMPONENTS, year_column
+
+DEFINITIONS = CodeList(
+    "definition of migration",
+    {
+        "residence_12_of_16": "In (or out of) the country on 365 of the 487 days from the "
+        "crossing: 12 of 16 months",
+        "un_12_months": "Change of usual residence for 12 months or more, as it turned out; short "
+        "visits do not interrupt it",
+        "stated_intention": "Change of usual residence for 12 months or more, as stated at the "
+        "border",
+    },
+    source="Stats NZ, Outcomes-based migration measure, 2017; UN, Recommendations on Statistics "
+    "of International Migration, Revision 1, 1998; ONS, Long-Term International Migration",
+)
+
+SHORT_TERM_DEFINITIONS = CodeList(
+    "definition of short-term migration",
+    {
+        "months_1_to_12": "Stays or absences of 1 to 12 months for any reason",
+        "months_3_to_12": "Stays or absences of 3 to 12 months for any reason",
+        "un_3_to_12_work_or_study": "Stays or absences of 3 to 12 months for work or study (UN)",
+    },
+    source="ONS, Short-Term International Migration: the three definitions",
+)
+
+FLOWS = CodeList(
+    "migration direction",
+    {"immigration": "Immigration", "emigration": "Emigration"},
+    source="UN, Recommendations on Statistics of International Migration, Revision 1, 1998",
+)
+
+SPECIAL_POPULATIONS = CodeList(
+    "special population",
+    {"none": "None", "armed_forces": "Armed forces", "prisoner": "Prisoner"},
+    source="ONS, Mid-year population estimates: special populations",
+)
+
+_TEXT, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
+_SOURCE = "The twin's latent histories"
+
+
+def _age(definition: str) -> Column:
+    return Column(
+        "age", _INTEGER, "Age", unit="years", minimum=0, maximum=90,
+        age_definition=f"{definition}; 90 is 90 and over",
+    )  # fmt: skip
+
+
+def _persons(name: str = "persons", title: str = "Persons") -> Column:
+    return Column(name, _INTEGER, title, unit="persons", minimum=0)
+
+
+def _calendar_year() -> Column:
+    return Column("year", _INTEGER, "Calendar year", unit="calendar year", minimum=1990)
+
+
+_SEX = Column("sex", _TEXT, "Sex", codes=SEX)
+_CITIZENSHIP = Column("citizenship", _TEXT, "Citizenship group", codes=CITIZENSHIPS)
+_REASON = Column("reason", _TEXT, "Main reason", codes=REASONS, nullable=True)
+_FLOW = Column("direction", _TEXT, "Direction", codes=FLOWS)
+_AREA_IF_KNOWN = Column(
+    "area", _TEXT, "Area of residence; missing for those without one", nullable=True,
+    pattern=area_column().pattern,
+)  # fmt: skip
+_PERSON = Column(
+    "person", _INTEGER, "Number of the person", unit="number", minimum=0, identifying=True
+)
+
+TRUTH_POPULATION = Table(
+    "truth_population",
+    "Residents at mid-year, by usual residence",
+    grain=("area", "sex", "age", "year"),
+    columns=(area_column(), _SEX, _age("at mid-year"), year_column(), _persons()),
+    source=_SOURCE,
+)
+
+TRUTH_COMPONENTS = Table(
+    "truth_components",
+    "Components of change by usual residence: stock = stock of a year younger before + births − "
+    "deaths + internal and international migration, in every cell",
+    grain=("area", "sex", "age", "year", "component"),
+    columns=(
+        area_column(),
+        _SEX,
+        _age("at mid-year at the end of the year"),
+        year_column(),
+        Column("component", _TEXT, "Component", codes=COMPONENTS),
+        _persons(),
+    ),
+    source=_SOURCE,
+)
+
+TRUTH_MIGRATION = Table(
+    "truth_migration",
+    "Long-term migrations by each definition in use",
+    grain=(
+        "definition", "year", "direction", "citizenship", "reason", "age", "sex", "area",
+    ),
+    columns=(
+        Column("definition", _TEXT, "Definition", codes=DEFINITIONS),
+        _calendar_year(),
+        _FLOW,
+        _CITIZENSHIP,
+        _REASON,
+        _age("at event"),
+        _SEX,
+        _AREA_IF_KNOWN,
+        _persons(title="Migrations"),
+    ),
+    source=_SOURCE,
+)  # fmt: skip
+
+TRUTH_SHORT_TERM = Table(
+    "truth_short_term",
+    "Stays of non-residents (immigration) and absences of residents (emigration) that ended, by "
+    "the year in which they began",
+    grain=("definition", "year", "direction", "citizenship", "reason"),
+    columns=(
+        Column("definition", _TEXT, "Definition", codes=SHORT_TERM_DEFINITIONS),
+        _calendar_year(),
+        _FLOW,
+        _CITIZENSHIP,
+        _REASON,
+        _persons(title="Stays or absences"),
+    ),
+    source=_SOURCE,
+)
+
+TRUTH_IDENTITIES = Table(
+    "truth_identities",
+    "Whose crossing each record of the entry–exit system is",
+    grain=("record",),
+    columns=(
+        Column("record", _INTEGER, "Number of the record", unit="number", minimum=0),
+        _PERSON,
+    ),
+    source=_SOURCE,
+)
+
+TRUTH_PEOPLE = Table(
+    "truth_people",
+    "Everybody who lives in the country or visits it",
+    grain=("person",),
+    columns=(
+        _PERSON,
+        _SEX,
+        Column("birth_date", ColumnType.DATE, "Date of birth", identifying=True),
+        _CITIZENSHIP,
+        Column("special", _TEXT, "Special population", codes=SPECIAL_POPULATIONS),
+        Column("asylum", ColumnType.BOOLEAN, "Whether they came to seek asylum"),
+    ),
+    source=_SOURCE,
+)
+
+TRUTH_RESIDENCE = Table(
+    "truth_residence",
+    "Spells of usual residence in an area",
+    grain=("person", "since"),
+    columns=(
+        _PERSON,
+        Column("since", ColumnType.DATE, "First day"),
+        Column("until", ColumnType.DATE, "Day after the last; missing if open", nullable=True),
+        area_column(),
+    ),
+    source=_SOURCE,
+)
+
+TABLES = (
+    TRUTH_POPULATION, TRUTH_COMPONENTS, TRUTH_MIGRATION, TRUTH_SHORT_TERM, TRUTH_IDENTITIES,
+    TRUTH_PEOPLE, TRUTH_RESIDENCE,
+)  # fmt: skip

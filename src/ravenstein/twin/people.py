@@ -1,0 +1,508 @@
+"""The people of one block of the twin: born, ageing, moving, migrating, dying.
+
+Usual residence changes with a stay, or an absence, of 12 months or more as it really turned out;
+shorter ones are journeys, whatever was stated at the border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.twin.draws import Season, day, pick
+from ravenstein.twin.geography import KINDS, Areas
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.twin.settings import Settings
+
+    Ints = NDArray[np.int64]
+    Columns = dict[str, NDArray[Any]]
+
+CITIZENSHIPS = ("british", "eu15", "eu8", "old_commonwealth", "new_commonwealth", "other")
+REASONS = (
+    "definite_job", "looking_for_work", "accompany_join", "formal_study", "other",
+    "holiday", "business", "visit_friends",
+)  # fmt: skip
+MIGRANT_REASONS = REASONS[:5]
+SPECIAL = ("none", "armed_forces", "prisoner")
+COMPONENTS = (
+    "births", "deaths", "internal_in", "internal_out", "international_in", "international_out",
+)  # fmt: skip
+STAGES = ("student", "young", "family", "old")
+FAR = 10**6  # a day that never comes
+AGES = 91  # 0 to 89, and 90 and over
+WARM_UP = (
+    8  # years simulated before the first mid-year, so that stays in progress are of all lengths
+)
+_YEAR = 365.25
+_TWELVE_MONTHS = 366
+_ACCOMPANY, _STUDY, _OTHER = 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Residents:
+    """What happened in a block.
+
+    Args:
+        persons: `sex` (1 male, 2 female), `birth` and `death` [day], `citizenship`,
+            `abroad` (born abroad), `special`, `asylum`, by person [n].
+        spells: Spells of usual residence: `person`, `start`, `end` [day], `area` at the start,
+            `arrived`, `left`, `reason_in`, `reason_out`, `stated_in`, `stated_out` (whether 12
+            months or more were stated at the border).
+        moves: Moves between areas: `person`, `day`, `origin`, `destination`.
+        short: Stays of arrivals, and absences of residents, of 1 to 12 months: `person`, `start`,
+            `end`, `home` (1: an absence of a resident), `reason`, `stated` (1: 12 months or more
+            were stated at the border). Shorter trips are drawn with the journeys.
+        population: Residents at each mid-year [years, areas, 2, ages].
+        components: Components of change of each year to mid-year, by age at its end
+            [years, areas, 2, ages]; migration by the definition of usual residence.
+        area_at_end: Area in which each spell ends [spells].
+    """
+
+    persons: Columns
+    spells: Columns
+    moves: Columns
+    short: Columns
+    population: Ints
+    components: dict[str, Ints]
+    area_at_end: Ints
+
+
+def short_term_days(
+    settings: Settings, generator: np.random.Generator, count: int, when: int
+) -> Ints:
+    """Draw lengths of stays and absences of 1 to 12 months [days]."""
+    shape = settings.at("short_term_days", when)
+    drawn = shape["median"] * generator.lognormal(sigma=shape["sigma"], size=count)
+    drawn = np.where(drawn < 30, 30 + 30 * generator.random(count), drawn)
+    return np.minimum(drawn, 300 + 64 * generator.random(count)).astype(np.int64)
+
+
+def residents(settings: Settings, generator: np.random.Generator, people: int) -> Residents:
+    """Simulate the residents of one block, from a first population on.
+
+    Args:
+        settings: The settings.
+        generator: The block's generator.
+        people: Residents at the first mid-year, about.
+
+    Returns:
+        Everything that happened up to two years after the last mid-year, so that what is decided
+        within 16 months is decided.
+    """
+    return _Block(settings, generator, people).run()
+
+
+@dataclass
+class _Rows:
+    """Columns that grow by parts."""
+
+    names: tuple[str, ...]
+    parts: list[Columns] = field(default_factory=list)
+
+    def add(self, **columns: Any) -> None:
+        size = max(np.size(column) for column in columns.values())
+        if size:
+            self.parts.append(
+                {n: np.broadcast_to(np.asarray(columns[n]), size) for n in self.names}
+            )
+
+    def joined(self) -> Columns:
+        empty = np.empty(0, dtype=np.int64)
+        return {
+            name: np.concatenate([empty, *(part[name] for part in self.parts)]).astype(np.int64)
+            for name in self.names
+        }
+
+
+class _Block:
+    """The simulation of one block, a year at a time."""
+
+    def __init__(self, settings: Settings, generator: np.random.Generator, people: int) -> None:
+        from ravenstein.twin.geography import areas
+
+        self.settings, self.g = settings, generator
+        self.areas: Areas = areas(settings.scale.areas)
+        self.first, self.last = settings.scale.first, settings.scale.last
+        self.begin, self.horizon = self.first - WARM_UP, self.last + 2
+        self.mid_years = np.array([day(y, 7, 1) for y in range(1880, self.horizon + 1)])
+        years, count = self.last - self.first + 1, settings.scale.areas
+        shape = (years, count, 2, AGES)
+        self.population = np.zeros(shape, dtype=np.int64)
+        self.components = {name: np.zeros(shape, dtype=np.int64) for name in COMPONENTS}
+        self.persons = _Rows(
+            ("sex", "birth", "death", "citizenship", "abroad", "special", "asylum")
+        )
+        self.spells = _Rows(
+            ("person", "start", "end", "area", "arrived", "left", "reason_in", "reason_out",
+             "stated_in", "stated_out", "last")
+        )  # fmt: skip
+        self.moves = _Rows(("person", "day", "origin", "destination"))
+        self.short = _Rows(("person", "start", "end", "home", "reason", "stated"))
+        self.returns = _Rows(("person", "day", "area"))
+        first, last = day(self.begin - 1, 7, 1), day(self.horizon + 1, 7, 1)
+        season = settings.parameters["season"].values[0][1]
+        self.seasons = {name: Season(season[name], first, last) for name in ("student", "other")}
+        self.sex = self.birth = self.death = self.citizenship = np.empty(0, dtype=np.int64)
+        self.special = np.empty(0, dtype=np.int64)
+        self.now = self._first_population(people)
+
+    def run(self) -> Residents:
+        """Simulate all years."""
+        for year in range(self.begin + 1, self.horizon + 1):
+            self._year(year)
+        now = self.now
+        self.spells.add(
+            person=now["person"], start=now["start"], end=FAR, area=now["home"],
+            arrived=now["arrived"], left=0, reason_in=now["reason"], reason_out=-1,
+            stated_in=now["stated"], stated_out=0, last=now["area"],
+        )  # fmt: skip
+        spells, moves = self.spells.joined(), self.moves.joined()
+        return Residents(
+            self.persons.joined(), spells, moves, self.short.joined(), self.population,
+            self.components, spells.pop("last"),
+        )  # fmt: skip
+
+    # people ------------------------------------------------------------------------------------
+
+    def _new(self, sex: Any, birth: Any, citizenship: Any, since: int, **more: Any) -> Ints:
+        """Add persons alive on a day; return their numbers."""
+        death = self._death(sex, birth, since)
+        count = birth.size
+        more = {"abroad": 0, "special": np.zeros(count, dtype=np.int64), "asylum": 0} | more
+        self.persons.add(sex=sex, birth=birth, death=death, citizenship=citizenship, **more)
+        first = self.sex.size
+        self.sex = np.concatenate([self.sex, sex])
+        self.birth = np.concatenate([self.birth, birth])
+        self.death = np.concatenate([self.death, death])
+        self.citizenship = np.concatenate([self.citizenship, citizenship])
+        self.special = np.concatenate([self.special, more["special"]])
+        return np.arange(first, first + count)
+
+    def _death(self, sex: Any, birth: Any, since: int) -> Ints:
+        """Draw the day of death: a Gompertz hazard that falls with the years, and infants'."""
+        names = ("mortality_level", "mortality_slope", "mortality_decline", "infant_mortality")
+        level, slope, decline, infant = (
+            self.settings.shares(name, since, ("male", "female"))[sex - 1] for name in names
+        )
+        entry = np.maximum(birth, since)
+        age, time = (entry - birth) / _YEAR, (entry - day(2006, 7, 1)) / _YEAR
+        rate = level * np.exp(slope * age - decline * time)
+        k = slope - decline
+        years = np.log1p(k * self.g.exponential(size=birth.size) / rate) / k
+        died_young = (birth >= since) & (self.g.random(birth.size) < infant)
+        years = np.where(died_young, self.g.random(birth.size) ** 3, years)
+        return np.asarray(entry + 1 + years * _YEAR, dtype=np.int64)
+
+    def _first_population(self, people: int) -> Columns:
+        s, g = self.settings, self.g
+        start = day(self.begin, 7, 1)
+        count = round(people / 1.028)  # the population grows until the first mid-year
+        shares = np.array(s.at("age_shares", start))
+        group = pick(g, shares, count)
+        women = np.array(s.at("female_share", start))[group]
+        sex = np.where(g.random(count) < women, 2, 1)
+        age = group * 5 + g.random(count) * 5 * np.where(group == shares.size - 1, 1.4, 1)
+        birth = (start - 1 - age * _YEAR).astype(np.int64)
+        citizenship = pick(g, s.shares("foreign_born", start, CITIZENSHIPS), count)
+        adult = (age >= 18) & (age < 55)
+        chances = s.shares("special_populations", start, SPECIAL[1:])
+        drawn = g.random(count)
+        special = np.where(adult & (drawn < chances.sum()), 1, 0)
+        special = np.where(adult & (drawn < chances[1]), 2, special)
+        numbers = self._new(
+            sex, birth, citizenship, start, abroad=(citizenship > 0).astype(int), special=special
+        )
+        area = pick(g, self.areas.size, count)
+        return self._here(numbers, start, area)
+
+    def _here(self, person: Ints, start: Any, area: Any, **more: Any) -> Columns:
+        """Return rows of people who live in the country from a day on."""
+        columns = {
+            "person": person, "start": start, "area": area, "home": area, "leave": FAR,
+            "arrived": 0, "reason": -1, "stated": 0, "reason_out": -1, "stated_out": 0, "back": FAR,
+            "busy": start,
+        } | more  # fmt: skip
+        return {k: np.broadcast_to(np.asarray(v), person.size).copy() for k, v in columns.items()}
+
+    # a year ------------------------------------------------------------------------------------
+
+    def _year(self, year: int) -> None:
+        start, end = day(year - 1, 7, 1), day(year, 7, 1)
+        middle = (start + end) // 2
+        size = self.now["person"].size
+        self._decide_to_leave(start, end)
+        newcomers = [
+            self._births(start, end),
+            self._immigrants(start, end, size),
+            self._returned(start, end),
+        ]
+        columns = [self.now, *newcomers]
+        self.now = {name: np.concatenate([c[name] for c in columns]) for name in self.now}
+        self._move(start, end, middle, year)
+        self._end_spells(end, year)
+        self._count(year, end)
+
+    def _births(self, start: int, end: int) -> Columns:
+        s, g, now = self.settings, self.g, self.now
+        women = np.flatnonzero(self.sex[now["person"]] == 2)
+        person = now["person"][women]
+        age = ((start + end) / 2 - self.birth[person]) / _YEAR
+        mothers = s.at("age_of_mothers", start)
+        distance = (age - mothers["mean"]) / mothers["deviation"]
+        density = np.exp(-(distance**2) / 2) / (mothers["deviation"] * np.sqrt(2 * np.pi))
+        bears = (age > 14) & (age < 50) & (g.random(age.size) < s.at("fertility", start) * density)
+        women, person = women[bears], person[bears]
+        when = g.integers(start, end, women.size)
+        kept = when < np.minimum(self.death[person], now["leave"][women])
+        women, person, when = women[kept], person[kept], when[kept]
+        boys = g.random(when.size) < s.at("boys_share", start)
+        own = self.citizenship[person]
+        citizenship = np.where(g.random(when.size) < 0.5, own, 0)
+        numbers = self._new(np.where(boys, 1, 2), when, citizenship, start)
+        area = now["area"][women]
+        self._add("births", self._year_of(start), area, numbers, end)
+        return self._here(numbers, when, area)
+
+    def _decide_to_leave(self, start: int, end: int) -> None:
+        """Draw who of the settled goes abroad this year, why, and for how long."""
+        s, g, now = self.settings, self.g, self.now
+        person = now["person"]
+        settled = (now["leave"] == FAR) & (self.special[person] == 0)
+        age = ((start + end) / 2 - self.birth[person]) / _YEAR
+        rate = s.at("emigration", start)
+        chance = rate["base"] + rate["young"] * np.exp(-(((age - 27) / 9) ** 2))
+        short = s.at("visitor_switchers", start)["departure"]
+        drawn = g.random(person.size)
+        leaves = np.flatnonzero(settled & (drawn < chance + short))
+        stated = (drawn[leaves] < chance[leaves]).astype(np.int64)
+        when = self.seasons["other"].between(g, np.full(leaves.size, start), end)
+        reason = self._why_out(leaves.size, start)
+        free = (when < self.death[person[leaves]] - 1) & (when > now["busy"][leaves] + 1)
+        leaves, stated, when, reason = (v[free] for v in (leaves, stated, when, reason))
+        back_soon = (g.random(leaves.size) < s.at("migrant_switchers", start)["departure"]) & (
+            stated == 1
+        )
+        days = g.integers(60, 360, leaves.size)
+        self._absent(leaves[back_soon], when[back_soon], days[back_soon], reason[back_soon], 1)
+        for_good = g.random(leaves.size) < s.at("absence_for_good", start)
+        median = s.at("length_of_absence", start)
+        years = 1 + median * g.lognormal(sigma=0.8, size=leaves.size)
+        returns = np.where(for_good, FAR, when + _TWELVE_MONTHS + ((years - 1) * _YEAR).astype(int))
+        gone = ~back_soon
+        now["leave"][leaves[gone]] = when[gone]
+        now["reason_out"][leaves[gone]] = reason[gone]
+        now["stated_out"][leaves[gone]] = stated[gone]
+        now["back"][leaves[gone]] = returns[gone]
+        away = np.flatnonzero(
+            (self.special[person] == 0)
+            & (g.random(person.size) < s.at("short_term", start)["resident"])
+        )
+        when = self.seasons["other"].between(g, np.full(away.size, start), end)
+        reason = pick(g, s.shares("short_term_reason", start, REASONS, "resident"), away.size)
+        self._absent(away, when, short_term_days(s, g, away.size, start), reason, 0)
+
+    def _absent(self, rows: Ints, when: Ints, days: Ints, reason: Ints, stated: int) -> None:
+        """Record absences of residents that fit between what they do already."""
+        now = self.now
+        back = when + days
+        last = np.minimum(now["leave"][rows], self.death[now["person"][rows]])
+        fits = (when > now["busy"][rows] + 1) & (back < last - 1)
+        rows, when, back, reason = rows[fits], when[fits], back[fits], reason[fits]
+        self.short.add(
+            person=now["person"][rows], start=when, end=back, home=1, reason=reason, stated=stated
+        )
+        now["busy"][rows] = back
+
+    def _immigrants(self, start: int, end: int, size: int) -> Columns:
+        """Draw new arrivals: long stays live here from then on, short ones are journeys."""
+        s, g = self.settings, self.g
+        middle = (start + end) // 2
+        long = int(g.poisson(s.at("immigration", middle) * size))
+        short = int(g.poisson(s.at("visitor_switchers", middle)["arrival"] * size))
+        count = long + short
+        stated = np.repeat([1, 0], [long, short])
+        reason = pick(g, s.shares("immigrant_reason", middle, MIGRANT_REASONS), count)
+        citizenship = pick(g, s.shares("immigrant_citizenship", middle, CITIZENSHIPS), count)
+        when = np.where(
+            reason == _STUDY,
+            self.seasons["student"].between(g, np.full(count, start), end),
+            self.seasons["other"].between(g, np.full(count, start), end),
+        )
+        pull = s.at("area_pull", start)
+        kinds = [
+            np.array([pull[part][kind] for kind in KINDS]) for part in ("work", "formal_study")
+        ]
+        area = np.where(
+            reason == _STUDY,
+            pick(g, kinds[1][self.areas.kind] * self.areas.size, count),
+            pick(g, kinds[0][self.areas.kind] * self.areas.size, count),
+        )
+        stay = self._stay(reason, start)
+        brief = (g.random(count) < s.at("migrant_switchers", start)["arrival"]) & (stated == 1)
+        party = (reason == _ACCOMPANY) & (g.random(count) < s.at("party_share", start))
+        leads = np.flatnonzero(reason != _ACCOMPANY)
+        if leads.size:
+            lead = leads[g.integers(0, leads.size, count)]
+            when, area, stay = (np.where(party, v[lead], v) for v in (when, area, stay))
+            brief, stated = (np.where(party, v[lead], v) for v in (brief, stated))
+            citizenship = np.where(party, citizenship[lead], citizenship)
+        numbers = self._arrivals(reason, citizenship, when, start)
+        short_end = np.minimum(when + g.integers(60, 360, count), self.death[numbers] - 1)
+        self.short.add(
+            person=numbers[brief], start=when[brief], end=np.maximum(short_end, when + 1)[brief],
+            home=0, reason=reason[brief], stated=1,
+        )  # fmt: skip
+        here = ~brief
+        self._add("international_in", self._year_of(start), area[here], numbers[here], end)
+        leave = np.where(stay >= FAR, FAR, when + stay)
+        leaves = leave < FAR
+        return self._here(
+            numbers[here], when[here], area[here], leave=leave[here], arrived=1,
+            reason=reason[here], stated=stated[here],
+            reason_out=np.where(leaves, self._why_out(count, start), -1)[here],
+            stated_out=leaves[here].astype(int),
+        )  # fmt: skip
+
+    def _stay(self, reason: Ints, start: int) -> Ints:
+        """Draw the days that arrivals stay, `FAR` for good."""
+        s, g = self.settings, self.g
+        for_good = s.shares("stay_for_good", start, MIGRANT_REASONS)[reason]
+        median = s.shares("length_of_stay", start, MIGRANT_REASONS)[reason]
+        years = median * g.lognormal(sigma=0.8, size=reason.size)
+        days = _TWELVE_MONTHS + (years * _YEAR).astype(np.int64)
+        return np.where(g.random(reason.size) < for_good, FAR, days)
+
+    def _why_out(self, count: int, start: int) -> Ints:
+        """Draw reasons of leaving, or of coming back."""
+        shares = self.settings.shares("emigrant_reason", start, MIGRANT_REASONS)
+        return pick(self.g, shares, count)
+
+    def _arrivals(self, reason: Ints, citizenship: Ints, when: Ints, start: int) -> Ints:
+        """Add the persons who arrive, with sex and age by reason; return their numbers."""
+        s, g = self.settings, self.g
+        count = reason.size
+        ages = s.at("immigrant_age", start)
+        parts = [[ages[r][k] for r in MIGRANT_REASONS] for k in ("children", "mean", "deviation")]
+        children, mean, deviation = (np.array(part)[reason] for part in parts)
+        adult = 17 + g.gamma((mean / deviation) ** 2, deviation**2 / mean)
+        age = np.where(g.random(count) < children, g.random(count) * 16, np.minimum(adult, 85))
+        men = s.shares("immigrant_men", start, MIGRANT_REASONS)[reason]
+        sex = np.where(g.random(count) < men, 1, 2)
+        asylum = (reason == _OTHER) & (citizenship > 3) & (
+            g.random(count) < s.at("asylum_share", start)
+        )  # fmt: skip
+        birth = when - 1 - (age * _YEAR).astype(np.int64)
+        numbers = self._new(sex, birth, citizenship, start, abroad=1, asylum=asylum.astype(int))
+        # nobody dies before arriving; who would have arrives and dies within the year
+        late = self.death[numbers] <= when
+        if late.any():
+            self.death[numbers[late]] = when[late] + 1 + g.integers(0, 365, int(late.sum()))
+            self.persons.parts[-1]["death"] = self.death[numbers]
+        return numbers
+
+    def _returned(self, start: int, end: int) -> Columns:
+        """Return those whose absence ends this year, if they live."""
+        rows = self.returns.joined()
+        due = (rows["day"] >= start) & (rows["day"] < end)
+        due &= rows["day"] < self.death[rows["person"]] - 1
+        person, when, area = (rows[name][due] for name in ("person", "day", "area"))
+        self._add("international_in", self._year_of(start), area, person, end)
+        reason = self._why_out(person.size, start)
+        return self._here(person, when, area, arrived=1, reason=reason, stated=1)
+
+    def _move(self, start: int, end: int, middle: int, year: int) -> None:
+        """Move people between areas: by stage of life, mostly within the nation."""
+        s, g, now = self.settings, self.g, self.now
+        person = now["person"]
+        age = (middle - self.birth[person]) / _YEAR
+        rate = s.at("internal_rate", middle)
+        chance = (
+            rate["base"]
+            + rate["leaving_home"] * np.exp(-(((age - 19) / 1.8) ** 2))
+            + rate["career"] * np.exp(-(((age - 25.5) / 6) ** 2))
+            + rate["family"] * (np.exp(-(((age - 34) / 8) ** 2)) + np.exp(-age / 6))
+        )
+        # a move may come back to the same area: it is then none
+        chance = np.where(self.special[person] > 0, 0.02, chance * 1.1)
+        moves = np.flatnonzero(g.random(person.size) < chance)
+        when = g.integers(start, end, moves.size)
+        last = np.minimum(self.death[person[moves]], now["leave"][moves])
+        fits = (when > now["start"][moves]) & (when < last)
+        moves, when = moves[fits], when[fits]
+        ages = age[moves]
+        stage = np.select([(ages >= 17.5) & (ages < 21), (ages >= 21) & (ages < 29), ages >= 55],
+                          [0, 1, 3], 2)  # fmt: skip
+        origin = now["area"][moves]
+        stay = g.random(moves.size) < s.at("same_nation", middle)
+        destination = np.empty(moves.size, dtype=np.int64)
+        nation = self.areas.nation
+        attraction = s.at("attraction", middle)
+        for i, name in enumerate(STAGES):
+            weight = np.array([attraction[name][kind] for kind in KINDS])[self.areas.kind]
+            weight = weight * self.areas.size
+            for own in (0, 1):
+                inside = weight * (nation == own)
+                near = np.flatnonzero((stage == i) & stay & (nation[origin] == own))
+                if near.size:
+                    usable = inside if inside.sum() > 0 else weight
+                    destination[near] = pick(g, usable, near.size)
+            far = np.flatnonzero((stage == i) & ~stay)
+            destination[far] = pick(g, weight, far.size)
+        real = destination != origin
+        moves, when, origin, destination = (v[real] for v in (moves, when, origin, destination))
+        self.moves.add(person=person[moves], day=when, origin=origin, destination=destination)
+        self._add("internal_out", year, origin, person[moves], end)
+        self._add("internal_in", year, destination, person[moves], end)
+        now["area"][moves] = destination
+
+    def _end_spells(self, end: int, year: int) -> None:
+        """Close the spells of those who left or died before the end of the year."""
+        now = self.now
+        death = self.death[now["person"]]
+        over = (now["leave"] < end) | (death < end)
+        left = over & (now["leave"] < death)
+        ended = {name: values[over] for name, values in now.items()}
+        gone = left[over]
+        day_out = np.minimum(now["leave"], death)[over]
+        self.spells.add(
+            person=ended["person"], start=ended["start"], end=day_out, area=ended["home"],
+            arrived=ended["arrived"], left=gone.astype(int), reason_in=ended["reason"],
+            reason_out=np.where(gone, ended["reason_out"], -1), stated_in=ended["stated"],
+            stated_out=np.where(gone, ended["stated_out"], 0), last=ended["area"],
+        )  # fmt: skip
+        self._add("deaths", year, ended["area"][~gone], ended["person"][~gone], end)
+        self._add("international_out", year, ended["area"][gone], ended["person"][gone], end)
+        back = gone & (ended["back"] < FAR)
+        self.returns.add(
+            person=ended["person"][back], day=ended["back"][back], area=ended["area"][back]
+        )
+        self.now = {name: values[~over] for name, values in now.items()}
+
+    # counts ------------------------------------------------------------------------------------
+
+    def _year_of(self, start: int) -> int:
+        return int(np.searchsorted(self.mid_years, start)) + 1881
+
+    def _cells(self, area: Any, person: Ints, end: int) -> Ints:
+        """Count persons by area, sex and age at the end of the year to mid-year."""
+        year = np.searchsorted(self.mid_years, end)
+        born = np.searchsorted(self.mid_years, self.birth[person], side="right")
+        age = np.clip(year - born, 0, AGES - 1)
+        place = (area * 2 + self.sex[person] - 1) * AGES + age
+        count = np.bincount(place, minlength=self.areas.size.size * 2 * AGES)
+        return count.reshape(-1, 2, AGES)
+
+    def _add(self, component: str, year: int, area: Any, person: Ints, end: int) -> None:
+        if self.first < year <= self.last:
+            self.components[component][year - self.first] += self._cells(area, person, end)
+
+    def _count(self, year: int, end: int) -> None:
+        if self.first <= year <= self.last:
+            self.population[year - self.first] = self._cells(
+                self.now["area"], self.now["person"], end
+            )

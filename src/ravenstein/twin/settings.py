@@ -1,0 +1,296 @@
+"""What a twin is made of: its scale, and the parameters of its people, journeys and views."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.core.errors import ParameterError, nearest
+from ravenstein.core.parameters import Parameter, Parameters, load_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+FILES = ("people", "journeys", "survey", "border")
+PERFECT = {
+    "survey_nonresponse": 0.0,
+    "survey_minimum": 0.0,
+    "survey_migrants_lost": 0.0,
+    "survey_visitors_gained": 0.0,
+    "survey_night_recall": 0.0,
+    "survey_unsampled": 0.0,
+    "border_coverage": 1.0,
+    "border_land": 1.0,
+    "border_outbound": 1.0,
+    "border_mistyped": 0.0,
+    "border_swapped": 0.0,
+    "border_birth_date": 0.0,
+    "border_renewed": 0.0,
+    "border_renamed": 0.0,
+    "border_no_document": 0.0,
+}
+"""The value of each imperfection at which it is switched off."""
+
+_HERE = Path(__file__).parent
+_START = dt.date(1990, 1, 1)
+_UNIT_RANGES = {
+    "share": (0.0, 1.0),
+    "shares": (0.0, 1.0),
+    "per person-year": (0.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size and survey design of a twin.
+
+    Args:
+        name: Name of the scale.
+        people: Residents at the first mid-year.
+        areas: Number of areas.
+        first: First mid-year of the population figures.
+        last: Last mid-year.
+        terminals: Terminals of each route.
+        shifts: Share of shifts that the passenger survey samples.
+        interval: Every how many-th passenger of a sampled shift is screened.
+        second: Every how many-th of the screened has the full questionnaire.
+        block: Residents simulated at a time.
+    """
+
+    name: str
+    people: int
+    areas: int
+    first: int
+    last: int
+    terminals: int
+    shifts: float
+    interval: int
+    second: int
+    block: int
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return max(1, round(self.people / self.block))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A scale with all parameters.
+
+    Args:
+        scale: The scale.
+        parameters: Parameters of people, journeys and views, the user's own among them.
+    """
+
+    scale: Scale
+    parameters: Parameters
+
+    def at(self, name: str, day: int) -> Any:
+        """Return a parameter's value on a day (days since 1 January 1970)."""
+        return self.parameters[name].at(dt.date(1970, 1, 1) + dt.timedelta(days=int(day)))
+
+    def shares(self, name: str, day: int, codes: Sequence[str], part: str = "") -> NDArray[Any]:
+        """Return values by code as an array, in the order of the codes."""
+        value = self.at(name, day)
+        value = value[part] if part else value
+        return np.array([value.get(code, 0.0) for code in codes], dtype=np.float64)
+
+
+def scales() -> dict[str, Scale]:
+    """Return the scales by name.
+
+    >>> sorted(scales())
+    ['region', 'small', 'uk']
+    """
+    content = tomllib.loads((_HERE / "scales.toml").read_text(encoding="utf-8"))
+    return {name: Scale(name, **body) for name, body in content.items()}
+
+
+def settings(
+    scale: str | Scale,
+    own: Path | None = None,
+    *,
+    perfect: bool = False,
+    changes: dict[str, Any] | None = None,
+) -> Settings:
+    """Return the settings of a twin.
+
+    Args:
+        scale: Name of a scale, or a scale of one's own.
+        own: A TOML file of one's own values, `name = value` for any parameter, or a key of the
+            scale; they hold on all days.
+        perfect: Whether all imperfections of the views are switched off; own values come after.
+        changes: Values as in such a file.
+
+    Raises:
+        ParameterError: If the scale or a name is unknown, or a value does not fit its unit: file
+            and line are named.
+    """
+    chosen = scale if isinstance(scale, Scale) else _scale(scale)
+    entries = dict(_entries())
+    given: dict[str, Any] = dict(PERFECT) if perfect else {}
+    given |= changes or {}
+    text = ""
+    if own is not None:
+        text, content = _own(own)
+        given |= content
+    shown = own.name if own else "changes"
+    keys = {field.name for field in dataclasses.fields(Scale)} - {"name"}
+    for name, value in given.items():
+        where = f"{shown}, line {_line(text, name)}, {name}" if name in text else f"{shown}, {name}"
+        if name in keys:
+            chosen = _rescaled(chosen, name, value, where)
+        elif name in entries:
+            check_value(entries[name], value, where, like=entries[name].values[-1][1])
+            entries[name] = dataclasses.replace(entries[name], values=((_START, value),))
+        else:
+            near = nearest(name, [*entries, *keys])
+            raise ParameterError(
+                f"There is no parameter {name!r} of the twin.",
+                expected=f"{near!r}, perhaps" if near else "a name of docs/reference/parameters.md",
+                found=name,
+                where=where,
+                fix="Correct the name.",
+            )
+    return Settings(chosen, Parameters("twin", entries))
+
+
+@cache
+def _entries() -> dict[str, Parameter]:
+    """Read and check the twin's own parameters."""
+    entries: dict[str, Parameter] = {}
+    for name in FILES:
+        file = load_parameters(_HERE / f"{name}.toml")
+        text = (_HERE / f"{name}.toml").read_text(encoding="utf-8")
+        for key, parameter in file.entries.items():
+            for _, value in parameter.values:
+                check_value(parameter, value, f"{file.file}, line {_line(text, key)}, [{key}]")
+        entries |= file.entries
+    return entries
+
+
+def check_value(parameter: Parameter, value: Any, where: str, *, like: Any = None) -> None:
+    """Check that a value fits its parameter's unit.
+
+    Args:
+        parameter: The parameter.
+        value: A number, or numbers by code, in any depth.
+        where: File and line, for the message.
+        like: A value whose form it must have.
+
+    Raises:
+        ParameterError: If it has another form; a number is not finite or negative; a rate or
+            share is not in [0, 1]; or shares do not add up to 1.
+    """
+    problem = _problem(parameter.unit, value, like)
+    if problem:
+        raise ParameterError(
+            f"Parameter {parameter.name!r} cannot have this value.",
+            expected=f"unit {parameter.unit}"
+            + ("" if like is None else f", such as {str(like)[:100]}"),
+            found=problem,
+            where=where,
+            fix="Correct the value.",
+        )
+
+
+def _problem(unit: str, value: Any, like: Any) -> str:
+    if like is not None and _form(value) != _form(like):
+        return f"another form: {str(value)[:80]}"
+    if unit == "route":
+        return _problem("shares", [entry["share"] for entry in value.values()], None)
+    low, high = _UNIT_RANGES.get(unit, (0.0, np.inf))
+    for number in _numbers(value):
+        if not isinstance(number, int | float) or not low <= number <= high:
+            return f"{number} outside {low:g} to {high:g}"
+    if unit == "shares":
+        for group in _groups(value):
+            if abs(sum(group) - 1) > 1e-6:
+                return f"shares that add up to {sum(group):.6g}"
+    return ""
+
+
+def _form(value: Any) -> Any:
+    """Return what a value looks like: keys and lengths, without its numbers."""
+    if isinstance(value, dict):
+        return {key: _form(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_form(inner) for inner in value]
+    return "number" if isinstance(value, int | float) else type(value).__name__
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
+    else:
+        yield value
+
+
+def _groups(value: Any) -> Iterator[list[float]]:
+    inner = list(value.values() if isinstance(value, dict) else value)
+    if inner and isinstance(inner[0], dict | list):
+        for group in inner:
+            yield from _groups(group)
+    else:
+        yield inner
+
+
+def _scale(name: str) -> Scale:
+    known = scales()
+    if name not in known:
+        raise ParameterError(
+            f"There is no scale {name!r} of the twin.",
+            expected=f"one of {', '.join(known)}",
+            found=name,
+            where="scale",
+            fix=f"Use {nearest(name, known) or 'small'!r}.",
+        )
+    return known[name]
+
+
+def _rescaled(scale: Scale, name: str, value: Any, where: str) -> Scale:
+    whole = name != "shifts"
+    fits = isinstance(value, int if whole else float | int) and not isinstance(value, bool)
+    years = {"first": (1995, scale.last - 1), "last": (scale.first + 1, 2030)}
+    low, high = years.get(name, (1, 10**9) if whole else (0.0, 1.0))
+    if not fits or not low <= value <= high:
+        raise ParameterError(
+            f"The scale's {name!r} cannot have this value.",
+            expected=f"a {'whole ' if whole else ''}number from {low:g} to {high:g}",
+            found=str(value)[:80],
+            where=where,
+            fix="Correct the value.",
+        )
+    return dataclasses.replace(scale, **{name: value})
+
+
+def _own(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ParameterError(
+            "The file of your values is not there, or not valid TOML.",
+            expected="lines such as border_coverage = 0.6",
+            found=str(error),
+            where=path.name,
+            fix="Correct the line named.",
+        ) from None
+
+
+def _line(text: str, name: str) -> int:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip().strip("[]").split("=")[0].strip() == name:
+            return number
+    return 1

@@ -1,0 +1,1 @@
+"""The twin's imperfect views: what a statistics office would be given."""

@@ -1,0 +1,80 @@
+"""The population statistics' view: components of change in the shape of the official file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.twin.geography import Areas
+    from ravenstein.twin.settings import Settings
+
+    Ints = NDArray[np.int64]
+
+_ROUNDED_NATION, _ROUNDED_FROM = "Y", 2009
+
+
+def components_of_change(
+    settings: Settings, areas: Areas, population: Ints, components: dict[str, Ints]
+) -> pa.Table:
+    """Return the twin's summary components of change, one row an area.
+
+    Args:
+        settings: The settings.
+        areas: The areas.
+        population: Residents at each mid-year [years, areas, 2, ages].
+        components: Components of change of each year, of the same shape.
+
+    Returns:
+        Columns as the official file has them: area code and name, country, then population,
+        births, deaths, natural change, internal and international flows and other changes by
+        year [persons]. Figures of nation Y are rounded to 10, as one real nation's are: stocks
+        always, migration from 2009 on; what rounding leaves over is in other changes.
+    """
+    first, last = settings.scale.first, settings.scale.last
+    stocks = population.sum(axis=(2, 3))
+    flows = {name: values.sum(axis=(2, 3)) for name, values in components.items()}
+    rounded = np.array([nation == _ROUNDED_NATION for nation in areas.nations])
+    digits = last % 100
+    stock = _to_ten(stocks[0], rounded)
+    columns: dict[str, Any] = {
+        f"ladcode{digits:02d}": pa.array(areas.codes),
+        f"laname{digits:02d}": pa.array(areas.names),
+        "country": pa.array(areas.nations),
+        f"population_{first}": stock,
+    }
+    for year in range(first + 1, last + 1):
+        own = {name: values[year - first] for name, values in flows.items()}
+        after = _to_ten(stocks[year - first], rounded)
+        published = _published(own, rounded & (year >= _ROUNDED_FROM))
+        known = published["natchange"] + published["internal_net"] + published["international_net"]
+        published["other_change"] = after - stock - known
+        published["population"] = stock = after
+        columns |= {f"{name}_{year}": values for name, values in published.items()}
+    return pa.table(columns)
+
+
+def _published(flows: dict[str, Ints], rounded: NDArray[np.bool_]) -> dict[str, Ints]:
+    inside, outside = flows["internal_in"], flows["internal_out"]
+    immigrants = _to_ten(flows["international_in"], rounded)
+    emigrants = _to_ten(flows["international_out"], rounded)
+    return {
+        "births": flows["births"],
+        "deaths": flows["deaths"],
+        "natchange": flows["births"] - flows["deaths"],
+        "internal_in": _to_ten(inside, rounded),
+        "internal_out": _to_ten(outside, rounded),
+        # the net is rounded on its own, so it need not be the rounded inflow minus outflow
+        "internal_net": _to_ten(inside - outside, rounded),
+        "international_in": immigrants,
+        "international_out": emigrants,
+        "international_net": immigrants - emigrants,
+    }
+
+
+def _to_ten(values: Ints, rounded: NDArray[np.bool_]) -> Ints:
+    return np.where(rounded, (values + 5) // 10 * 10, values)

@@ -1,0 +1,323 @@
+"""The passenger survey's view: interviews in sampled shifts, and the tallies that weight them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.core.seeds import step_generator
+from ravenstein.twin.draws import day
+from ravenstein.twin.geography import Routes, areas, routes
+from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE
+from ravenstein.twin.people import CITIZENSHIPS, REASONS
+from ravenstein.twin.truth import counted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.twin.journeys import Journeys
+    from ravenstein.twin.settings import Settings
+
+    Ints = NDArray[np.int64]
+    Columns = dict[str, NDArray[Any]]
+
+STATED = ("under_3_months", "3_to_12_months", "12_months_or_more")
+REGIONS = ("country", "europe", "elsewhere")
+FULL, MINIMUM, MIGRATION_SLOT = 1, 3, 4
+_NIGHT = 2
+_EUROPE = (1, 2)  # places in CITIZENSHIPS
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which shifts are possible and which are sampled; the same in every block.
+
+    Args:
+        routes: The routes.
+        first: First day of the survey.
+        days: Number of days.
+        possible: Shifts in the frame [routes, directions, days, parts of the day].
+        sampled: Shifts that are sampled, of the same shape.
+    """
+
+    routes: Routes
+    first: int
+    days: int
+    possible: NDArray[np.bool_]
+    sampled: NDArray[np.bool_]
+
+    def month(self, of_day: Ints) -> Ints:
+        """Return the month of days, counted from January 1970."""
+        dates = (of_day + self.first).astype("datetime64[D]")
+        return dates.astype("datetime64[M]").astype(np.int64)
+
+    def weekend(self, of_day: Ints) -> Ints:
+        """Return 2 for Saturdays and Sundays, 1 for other days (1 January 1970: a Thursday)."""
+        return np.where((of_day + self.first + 3) % 7 >= 5, 2, 1)
+
+
+def design(settings: Settings, seed: int) -> Design:
+    """Draw the shifts: one share in each month × route × direction × weekday × part, at least two.
+
+    Args:
+        settings: The settings.
+        seed: The seed of the twin.
+    """
+    scale, known = settings.scale, routes(settings)
+    first, last = day(scale.first, 1, 1), day(scale.last, 12, 31)
+    days = last - first + 1
+    possible = np.zeros((known.codes.size, 2, days, 3), dtype=np.bool_)
+    apart = settings.at("survey_unsampled", first) > 0
+    possible[known.sampled | (not apart)] = True
+    possible[..., _NIGHT] &= (known.night | (not apart))[:, None, None]
+    blank = Design(known, first, days, possible, possible)
+    numbers = np.arange(days)
+    stratum = blank.month(numbers) * 2 + blank.weekend(numbers)
+    g = step_generator(seed, "twin/survey/shifts")
+    order = g.random(possible.shape)
+    order[~possible] = 2.0
+    sampled = np.zeros_like(possible)
+    for kind in np.unique(stratum):
+        inside = np.flatnonzero(stratum == kind)
+        count = min(inside.size, max(2, round(scale.shifts * inside.size)))
+        place = np.argsort(order[:, :, inside], axis=2)[:, :, :count]
+        part = np.zeros((*possible.shape[:2], inside.size, 3), dtype=np.bool_)
+        np.put_along_axis(part, place, True, axis=2)
+        sampled[:, :, inside] = part
+    return Design(known, first, days, possible, sampled & possible)
+
+
+def interviews(
+    settings: Settings,
+    generator: np.random.Generator,
+    journeys: Journeys,
+    drawn: Design,
+    block: int,
+) -> tuple[pa.Table, dict[str, Columns]]:
+    """Interview the passengers of one block.
+
+    Args:
+        settings: The settings.
+        generator: The block's generator.
+        journeys: The block's journeys.
+        drawn: The sampled shifts.
+        block: Number of the block.
+
+    Returns:
+        Rows of `survey_contacts`; and counts by code that are added over blocks: `nonresponse`,
+        `traffic` and `unsampled`.
+    """
+    c = journeys.crossings
+    inside = (c["day"] >= drawn.first) & (c["day"] < drawn.first + drawn.days)
+    rows = np.flatnonzero(inside)
+    when = c["day"][rows] - drawn.first
+    part = ((c["minute"][rows] - 360) % 1440) // 480
+    direction = 1 - c["arrival"][rows]
+    shift = ((c["route"][rows] * 2 + direction) * drawn.days + when) * 3 + part
+    framed = drawn.possible.ravel()[shift]
+    passing = {
+        "month": drawn.month(when),
+        "route": c["route"][rows],
+        "direction": direction,
+    }
+    counts = {
+        "traffic": counted({name: values[framed] for name, values in passing.items()}),
+        "unsampled": counted(
+            {name: values[~framed] for name, values in passing.items()}
+            | {"region": _region(journeys, rows[~framed])}
+        ),
+    }
+    in_sample = drawn.sampled.ravel()[shift]
+    rows, shift = rows[in_sample], shift[in_sample]
+    order = np.argsort(shift * 1440 + c["minute"][rows], kind="stable")
+    rows, shift = rows[order], shift[order]
+    rows, shift, full = _slots(settings, generator, rows, shift)
+    silent = generator.random(rows.size) < settings.at("survey_nonresponse", drawn.first)
+    counts["nonresponse"] = counted(_of_shift(drawn, shift[silent]))
+    answers = _answers(settings, generator, journeys, rows[~silent], drawn.first)
+    migrant = answers["migrant"]
+    full, shift, rows = full[~silent], shift[~silent], rows[~silent]
+    kept = full | migrant
+    minimum = generator.random(kept.size) < settings.at("survey_minimum", drawn.first)
+    response = np.where(full, FULL, MIGRATION_SLOT)
+    response = np.where(full & minimum & ~migrant, MINIMUM, response)
+    table = _contacts(
+        settings, journeys, drawn,
+        {"row": rows[kept], "shift": shift[kept], "response": response[kept]}
+        | {name: values[kept] for name, values in answers.items()},
+        block,
+    )  # fmt: skip
+    return table, counts
+
+
+def _slots(
+    settings: Settings, g: np.random.Generator, rows: Ints, shift: Ints
+) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """Return the screened of each shift, every k-th, and whether they are full-interview slots."""
+    k, second = settings.scale.interval, settings.scale.second
+    kinds, start, place = np.unique(shift, return_index=True, return_inverse=True)
+    number = np.arange(rows.size) - start[place]
+    offset = g.integers(0, k * second, kinds.size)[place]
+    screened = (number + offset) % k == 0
+    full = (number + offset) % (k * second) == 0
+    return rows[screened], shift[screened], full[screened]
+
+
+def _of_shift(drawn: Design, shift: Ints) -> Columns:
+    """Return month, route, direction, weekday and part of the day of shifts."""
+    rest, part = np.divmod(shift, 3)
+    rest, when = np.divmod(rest, drawn.days)
+    route, direction = np.divmod(rest, 2)
+    return {
+        "month": drawn.month(when), "route": route, "direction": direction,
+        "weekday": drawn.weekend(when), "part": part,
+    }  # fmt: skip
+
+
+def _region(journeys: Journeys, rows: Ints) -> Ints:
+    """Return where passengers live: here, in Europe or elsewhere, by citizenship."""
+    c = journeys.crossings
+    citizenship = journeys.persons["citizenship"][c["person"][rows]]
+    abroad = np.where(np.isin(citizenship, _EUROPE), 1, 2)
+    return np.where(c["home"][rows] == 1, 0, abroad)
+
+
+def _answers(
+    settings: Settings, g: np.random.Generator, journeys: Journeys, rows: Ints, first: int
+) -> Columns:
+    """Return what respondents say of their stay: intentions and nights, with their errors."""
+    c = journeys.crossings
+    stated, leg, nights = c["stated"][rows].copy(), c["leg"][rows], c["nights"][rows].copy()
+    draws = g.random(rows.size)
+    lost = (stated == TWELVE) & (draws < settings.at("survey_migrants_lost", first))
+    gained = (stated == THREE_TO_TWELVE) & (draws < settings.at("survey_visitors_gained", first))
+    stated = np.where(lost, THREE_TO_TWELVE, np.where(gained, TWELVE, stated))
+    sigma = settings.at("survey_night_recall", first)
+    back = leg == BACK
+    recalled = np.rint(nights * np.exp(sigma * g.standard_normal(rows.size))).astype(np.int64)
+    return {
+        "stated": np.where(back, -1, stated),
+        "nights": np.where(back, recalled, -1),
+        "migrant": ~back & (stated == TWELVE),
+    }
+
+
+def _contacts(
+    settings: Settings, journeys: Journeys, drawn: Design, found: Columns, block: int
+) -> pa.Table:
+    """Return the rows of `survey_contacts`."""
+    c, persons = journeys.crossings, journeys.persons
+    rows, size = found["row"], found["row"].size
+    of = _of_shift(drawn, found["shift"])
+    person, home = c["person"][rows], c["home"][rows]
+    known, scale = drawn.routes, settings.scale
+    mode = known.mode[of["route"]]
+    # flows 1-4 by air, 5-8 otherwise: odd for overseas residents, leaving first
+    flow = np.where(of["direction"] == 1, np.where(home == 1, 2, 1), np.where(home == 1, 4, 3))
+    flow = flow + 4 * (mode > 0)
+    age = np.clip((c["day"][rows] - persons["birth"][person]) / 365.25, 0, 90).astype(np.int64)
+    minimum = found["response"] == MINIMUM
+    codes = pa.array(areas(scale.areas).codes)
+    area = c["area"][rows]
+    crossing = np.isin(mode, (1, 2))  # ferries and trains are sampled by crossing
+    stated = np.where(minimum, -1, found["stated"])
+    return pa.table(
+        {
+            "serial": (block << 32) + np.arange(size),
+            "interviewed_on": pa.array(c["day"][rows].astype(np.int32)).cast(pa.date32()),
+            "portroute": known.codes[of["route"]],
+            "arrivedepart": of["direction"] + 1,
+            "weekday": of["weekday"],
+            "am_pm_night": of["part"] + 1,
+            "shiftno": found["shift"],
+            "shuttle": _where(crossing, np.ones(size, dtype=np.int64)),
+            "migsi": np.full(size, scale.interval),
+            "tandtsi": np.full(size, scale.interval * scale.second),
+            "response": found["response"],
+            "flow": flow,
+            "residence": _label(_region(journeys, rows), REGIONS),
+            "citizenship": _label(persons["citizenship"][person], CITIZENSHIPS),
+            "sex": _label(persons["sex"][person] - 1, ("M", "F")),
+            "age": _where(~minimum, age),
+            "purpose": _label(np.where(minimum, -1, c["reason"][rows]), REASONS),
+            "stay_stated": _label(stated, STATED),
+            "nights": _where(~minimum & (found["nights"] >= 0), found["nights"]),
+            "area": pa.compute.if_else(
+                pa.array(found["migrant"] & (area >= 0)),
+                codes.take(pa.array(np.maximum(area, 0))),
+                None,
+            ),
+        }
+    )
+
+
+def _where(known: NDArray[np.bool_], values: Ints) -> pa.Array:
+    return pa.array(values, mask=~known)
+
+
+def _label(places: Ints, labels: tuple[str, ...]) -> pa.Array:
+    """Return labels by place, missing below 0."""
+    code = pa.array(np.maximum(places, 0).astype(np.int8), mask=places < 0)
+    return pa.DictionaryArray.from_arrays(code, pa.array(labels)).cast(pa.string())
+
+
+def tallies(settings: Settings, drawn: Design, counts: dict[str, Columns]) -> dict[str, pa.Table]:
+    """Return the survey's four reference tables from the counts of all blocks.
+
+    Args:
+        settings: The settings.
+        drawn: The sampled shifts.
+        counts: Counts added over blocks.
+
+    Returns:
+        Rows of `survey_shifts`, `survey_nonresponse`, `survey_traffic` and `survey_unsampled`.
+    """
+    place = np.flatnonzero(drawn.possible.ravel())
+    possible = counted(_of_shift(drawn, place))
+    taken = counted(_of_shift(drawn, np.flatnonzero(drawn.sampled.ravel())))
+    silent, interval = counts["nonresponse"], settings.scale.interval
+
+    def base(columns: Columns) -> dict[str, Any]:
+        return {
+            "month": _month(columns["month"]),
+            "portroute": drawn.routes.codes[columns["route"]],
+            "arrivedepart": columns["direction"] + 1,
+        }
+
+    def of_day(columns: Columns) -> dict[str, Any]:
+        return base(columns) | {
+            "weekday": columns["weekday"],
+            "am_pm_night": columns["part"] + 1,
+        }
+
+    return {
+        "survey_shifts": pa.table(
+            of_day(possible) | {"possible": possible["count"], "sampled": taken["count"]}
+        ),
+        "survey_nonresponse": pa.table(
+            of_day(silent)
+            | {
+                "sampinterval": np.full(silent["count"].size, interval),
+                "migtotal": silent["count"],
+                "ordtotal": np.zeros(silent["count"].size, dtype=np.int64),
+            }
+        ),
+        "survey_traffic": pa.table(
+            base(counts["traffic"]) | {"passengers": counts["traffic"]["count"]}
+        ),
+        "survey_unsampled": pa.table(
+            base(counts["unsampled"])
+            | {
+                "residence": _label(counts["unsampled"]["region"], REGIONS),
+                "passengers": counts["unsampled"]["count"],
+            }
+        ),
+    }
+
+
+def _month(months: Ints) -> pa.Array:
+    """Return the first day of months counted from January 1970."""
+    return pa.array(months.astype("datetime64[M]").astype("datetime64[D]"))
