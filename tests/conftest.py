@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ravenstein.pipelines.new_study import new_study
 from tests.myeb3_files import Myeb3File
+from tests.studies import bundled_study
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,8 +25,7 @@ def shared() -> Path:
 @pytest.fixture
 def twin_study(tmp_path: Path) -> Path:
     """The bundled study, new."""
-    new_study(tmp_path / "twin")
-    return tmp_path / "twin"
+    return bundled_study(tmp_path / "twin")
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import os
 import shutil
 
 import pytest
-
-from ravenstein.pipelines.new_study import new_study
+from tests.studies import bundled_study
 
 CHROMIUM = os.environ.get("RAVENSTEIN_CHROMIUM") or shutil.which("chromium")
 WIDTHS = (1220, 390)
@@ -25,7 +24,7 @@ def site(tmp_path_factory):
     from ravenstein.study import read_study
 
     folder = tmp_path_factory.mktemp("browser") / "twin"
-    new_study(folder)
+    bundled_study(folder)
     study = read_study(folder)
     with (
         open_store(folder / "store", writing=True) as store,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tests.myeb3_files import Myeb3File
+from tests.studies import bundled_study
 from typer.testing import CliRunner
 
 from ravenstein import cli
@@ -58,7 +59,7 @@ def test_the_bundled_study_ends_with_a_release(released):
     folder, summary = released
     assert summary["status"] == "complete"
     assert summary["release"] == str(folder / "release/index.html")
-    assert summary["tables"]["population_account"] == {"vintage": 1, "rows": 23 * 11}
+    assert summary["tables"]["population_account"] == {"vintage": 1, "rows": 23 * 13}
     assert summary["warnings"] == []
     assert [step["title"] for step in summary["steps"]][-1] == "Write pages and tables"
     pages = sorted(path.name for path in (folder / "release/areas").iterdir())
@@ -74,8 +75,8 @@ def test_downloads_hold_what_the_pages_show(released):
     with (folder / "release/downloads/population_account.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     parquet = pq.read_table(folder / "release/downloads/population_account.parquet")
-    assert len(rows) == parquet.num_rows == 23 * 11
-    (row,) = [r for r in rows if r["area"] == "X06000005" and r["year"] == "2012"]
+    assert len(rows) == parquet.num_rows == 23 * 13
+    (row,) = [r for r in rows if r["area"] == "X06000005" and r["year"] == "2014"]
     assert f"{int(row['closing']):,}" in (folder / "release/areas/X06000005.html").read_text()
     changes = ("births", "internal_net", "international_net", "other_change", "residual")
     total = int(row["opening"]) - int(row["deaths"]) + sum(int(row[name]) for name in changes)
@@ -91,7 +92,7 @@ def test_downloads_hold_what_the_pages_show(released):
 def test_states_and_nations_are_the_sums_of_their_areas(released):
     folder, _ = released
     rows = pq.read_table(folder / "release/downloads/population_account.parquet").to_pylist()
-    for year in range(2002, 2013):
+    for year in range(2002, 2015):
         for name in ("opening", "births", "deaths", "internal_net", "residual", "closing"):
             of = {r["area"]: r[name] for r in rows if r["year"] == year}
             for nation in "XY":
@@ -107,6 +108,7 @@ def test_the_same_study_gives_the_same_bytes_and_a_new_vintage(released, tmp_pat
     assert tree(folder / "release") == before
     other = tmp_path / "again"
     new_study(other)
+    assert tree(other / "twin") == tree(folder / "twin")
     in_process("run", other, "--quiet")
     assert tree(other / "release") == before
     listed = json.loads(
@@ -142,14 +144,14 @@ def test_explain_of_a_nation_counts_the_rows_of_its_areas(released):
     folder, _ = released
     words = ["explain", "population_account", "--where", "area=Y92000001 and year=2012", "--dir"]
     text = in_process(*words, folder).stdout
-    assert "60 of 2,200 rows" in text, "six areas, ten components"
+    assert "60 of 2,600 rows" in text, "six areas, ten components"
     assert "source: ONS, Mid-year population estimates" in text
     quoted = in_process("explain", "areas", "--where", "name='Isley and Marl'", "--dir", folder)
     assert "area=X06000009" in quoted.stdout
     pages = in_process("explain", "release_files", "--where", "path=index.html", "--dir", folder)
     assert "population_account, vintage" in pages.stdout
     whole = in_process("explain", "population_account", "--dir", folder).stdout
-    assert "253 of 253 rows" in whole
+    assert "299 of 299 rows" in whole
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_questions_that_cannot_be_answered_say_why(released, words, message):
 
 
 def test_a_changed_source_is_seen(tmp_path):
-    new_study(tmp_path / "s")
+    bundled_study(tmp_path / "s")
     in_process("run", tmp_path / "s", "--quiet")
     source = tmp_path / "s/twin/views/components_of_change.csv"
     source.write_text(source.read_text() + "\n")
@@ -192,7 +194,7 @@ def test_export_writes_any_vintage(released, tmp_path):
 
 
 def unbalanced(folder):
-    new_study(folder)
+    bundled_study(folder)
     source = folder / "twin/views/components_of_change.csv"
     rows = list(csv.reader(source.read_text().splitlines()))
     rows[3][rows[0].index("births_2005")] = "1"
@@ -235,23 +237,23 @@ def test_a_study_may_publish_the_residual_and_says_so(tmp_path):
 
 def test_areas_without_figures_are_reported_as_such(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     source = folder / "twin/views/components_of_change.csv"
     lines = source.read_text().splitlines()
     cells = lines[1].split(",")
     lines[1] = ",".join(cells[:3] + [":"] * (len(cells) - 3))
     source.write_text("\n".join(lines) + "\n")
     summary = json.loads(command("run", folder, "--json"))
-    # 11 years of the area, of its nation and of the state that holds it
-    assert summary["warnings"] == ["33 areas and years have no complete figures."]
+    # 13 years of the area, of its nation and of the state that holds it
+    assert summary["warnings"] == ["39 areas and years have no complete figures."]
     page = (folder / "release/areas/X06000001.html").read_text()
-    assert "The source gives no population for mid-2012." in page
+    assert "The source gives no population for mid-2014." in page
     assert "not available" in page
 
 
 def test_text_from_a_file_is_escaped_on_every_page(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     source = folder / "twin/views/components_of_change.csv"
     hostile = '"<script>alert(1)</script> & ""co"" ' + "x" * 200 + '"'
     source.write_text(source.read_text().replace("Aldermoor", hostile))
@@ -273,7 +275,7 @@ def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
     assert "No such option" in command("run", released[0], "--loud", code=2)
     assert not (tmp_path / "new").exists()
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     (folder / "twin/views/components_of_change.csv").unlink()
     assert "not there" in command("run", folder, code=4)
     assert "not there" in command("check", folder, code=4)
@@ -282,7 +284,7 @@ def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
 
 def test_a_fewer_areas_than_the_study_expects_are_refused(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     source = folder / "twin/views/components_of_change.csv"
     source.write_text("".join(source.read_text().splitlines(keepends=True)[:-3]))
     text = command("run", folder, code=4)
@@ -306,38 +308,38 @@ def test_serve_shows_the_release_on_this_machine_only(released):
 
 def test_the_period_chooses_the_years_that_are_published(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     study = folder / "study.toml"
     study.write_text(study.read_text().replace("first = 2001", "first = 2005"))
     in_process("run", folder, "--quiet")
     rows = pq.read_table(folder / "release/downloads/areas/X06000001.parquet").to_pylist()
-    assert [row["year"] for row in rows] == list(range(2006, 2013))
+    assert [row["year"] for row in rows] == list(range(2006, 2015))
     assert "since mid-2005" in (folder / "release/areas/X06000001.html").read_text()
 
 
 def test_several_editions_are_kept_apart(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     source = folder / "twin/views/components_of_change.csv"
     lines = [line.split(",") for line in source.read_text().splitlines()]
     earlier = [row[: lines[0].index("population_2010") + 1] for row in lines]
     text = "\n".join(",".join(row) for row in earlier) + "\n"
-    (folder / "sources/earlier.csv").write_text(text)
+    (folder / "earlier.csv").write_text(text)
     study = folder / "study.toml"
-    entry = '\n[[sources]]\nkind = "myeb3"\nfile = "sources/earlier.csv"\n'
+    entry = '\n[[sources]]\nkind = "myeb3"\nfile = "earlier.csv"\n'
     study.write_text(study.read_text() + entry)
     in_process("run", folder, "--quiet")
     rows = pq.read_table(folder / "release/downloads/population_account.parquet")
-    assert set(rows["edition"].to_pylist()) == {"2001-2012_geog2012"}
-    where = "area=X06000001 and year=2009 and edition=2001-2010_geog2012"
+    assert set(rows["edition"].to_pylist()) == {"2001-2014_geog2014"}
+    where = "area=X06000001 and year=2009 and edition=2001-2010_geog2014"
     text = in_process("explain", "population_account", "--where", where, "--dir", folder).stdout
-    assert "sources/earlier.csv" in text
-    assert "sources/twin" not in text
+    assert "earlier.csv" in text
+    assert "twin/views" not in text
 
 
 def test_real_files_must_not_hold_twin_areas(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     study = folder / "study.toml"
     study.write_text(study.read_text().replace("simulated = true", "simulated = false"))
     assert "simulated twin" in command("run", folder, code=4)
@@ -363,7 +365,7 @@ def test_paths_that_cannot_be_used_are_told(tmp_path, released):
     assert "Not a directory" in command("init", released[0] / "study.toml" / "x", code=8)
     assert "65535" in command("serve", released[0], "--port", "99999", code=2)
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     study = folder / "study.toml"
     text = study.read_text()
     for name in ("x" * 300, "a\\u0000b", "sources"):
@@ -373,7 +375,7 @@ def test_paths_that_cannot_be_used_are_told(tmp_path, released):
 
 def test_a_wrong_file_is_told_within_a_second_or_so(tmp_path):
     folder = tmp_path / "s"
-    new_study(folder)
+    bundled_study(folder)
     (folder / "twin/views/components_of_change.csv").write_text("")
     started = time.perf_counter()
     command("run", folder, code=4)

@@ -12,7 +12,14 @@ from ravenstein import __version__
 from ravenstein.core.errors import StoreError
 from ravenstein.core.parameters import text_hash
 from ravenstein.store.database import memory_store
-from ravenstein.store.files import new_folder, publish_folder, write_csv, write_rows, write_text
+from ravenstein.store.files import (
+    as_declared,
+    new_folder,
+    publish_folder,
+    write_csv,
+    write_parquet,
+    write_text,
+)
 from ravenstein.tables.dictionary import TABLES, declared
 from ravenstein.twin.country import Counts, block, summary
 from ravenstein.twin.sources.passenger_survey import design
@@ -62,8 +69,7 @@ def make_twin(
         for done, counts in enumerate(_blocks(waiting, settings, seed), start=1):
             total.add(counts)
             told(done, blocks)
-        for name, rows in summary(settings, design(settings, seed), total).items():
-            _write(waiting, name, rows, checked=True)
+        _write(waiting, summary(settings, design(settings, seed), total), "{}", checked=True)
         facts = {
             "scale": settings.scale.name,
             "seed": seed,
@@ -96,22 +102,20 @@ def _blocks(folder: Path, settings: Settings, seed: int) -> Iterator[Counts]:
 def write_block(folder: Path, settings: Settings, seed: int, number: int) -> Counts:
     """Simulate one block and write its rows, each table a file of its folder."""
     tables, counts = block(settings, seed, number, design(settings, seed))
-    for name, rows in tables.items():
-        # each row is checked again when it is read; here the first block stands for all
-        _write(folder, name, rows, part=number, checked=number == 0)
+    # rows are checked again when they are read; here the first block stands for all
+    _write(folder, tables, f"{{}}/{number:05d}", checked=number == 0)
     return counts
 
 
-def _write(
-    folder: Path, name: str, rows: pa.Table, *, part: int | None = None, checked: bool
-) -> None:
-    if name not in TABLES:
-        write_csv(rows, folder / COMPONENTS_FILE)
-        return
-    table = declared(name)
-    if checked:
-        with memory_store() as store:
-            store.checked_rows(table, rows)
-    side = "truth" if name.startswith("truth_") else "views"
-    file = f"{name}.parquet" if part is None else f"{name}/{part:05d}.parquet"
-    write_rows(table, rows, folder / side / file)
+def _write(folder: Path, tables: dict[str, pa.Table], file: str, *, checked: bool) -> None:
+    with memory_store() as store:
+        for name, rows in tables.items():
+            if name not in TABLES:
+                write_csv(rows, folder / COMPONENTS_FILE)
+                continue
+            table = declared(name)
+            shaped = as_declared(table, rows)
+            if checked:
+                store.checked_rows(table, shaped)
+            side = "truth" if name.startswith("truth_") else "views"
+            write_parquet(shaped, folder / side / f"{file.format(name)}.parquet")

@@ -356,6 +356,12 @@ def write_csv(rows: pa.Table, path: Path) -> None:
     _write(path, lambda target: arrow_csv.write_csv(rows, target, options))
 
 
+def as_declared(table: Table, rows: pa.Table) -> pa.Table:
+    """Return rows in the order and types of a declared table's columns."""
+    types = {column.name: _ARROW_TYPES[column.type] for column in table.columns}
+    return pa.table({name: rows[name].cast(kind) for name, kind in types.items()})
+
+
 def write_parquet(rows: pa.Table, path: Path) -> None:
     """Write rows as Parquet (zstd)."""
     _write(path, lambda target: arrow_parquet.write_table(rows, target, compression="zstd"))
@@ -364,16 +370,3 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
 def _write(path: Path, write: Callable[[str], None]) -> None:
     with replacing(path) as target:
         write(str(target))
-
-
-def write_rows(table: Table, rows: pa.Table, path: Path) -> None:
-    """Write rows of a declared table as Parquet, in its columns' order and types (zstd)."""
-    columns = []
-    for column in table.columns:
-        given, kind = rows[column.name], _ARROW_TYPES[column.type]
-        # codes by dictionary stay so: they are written once, and read as text
-        coded = pa.types.is_dictionary(given.type) and kind == pa.string()
-        columns.append(given if coded or given.type == kind else given.cast(kind))
-    named = pa.table(dict(zip([c.name for c in table.columns], columns, strict=True)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrow_parquet.write_table(named, path, compression="zstd", store_schema=False)

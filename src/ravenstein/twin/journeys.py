@@ -27,6 +27,9 @@ UNDER_THREE, THREE_TO_TWELVE, TWELVE = 0, 1, 2
 """Stated length of the stay to come: under 3 months, 3 to 12, 12 or more."""
 
 THREE_MONTHS = 91
+_STORED = dict.fromkeys(("arrival", "leg", "home", "reason", "stated", "carrier"), np.int8) | (
+    dict.fromkeys(("minute", "nights", "area", "route"), np.int32)
+)
 _VISITOR_CITIZENSHIP = (0.10, 0.52, 0.09, 0.07, 0.07, 0.15)  # as CITIZENSHIPS
 
 
@@ -79,6 +82,7 @@ def journeys(
     trips = _with_trips(settings, generator, intervals, fixed, persons["citizenship"])
     crossings = _crossings(trips, _moves(residents, begin, horizon), horizon)
     crossings |= _ways(settings, generator, crossings, persons["sex"].size)
+    del crossings["trip"]
     order = np.argsort(
         (crossings["person"] << 36)
         + ((crossings["day"] - begin) << 16)
@@ -86,7 +90,10 @@ def journeys(
         + (crossings["leg"] == BACK),
         kind="stable",
     )
-    crossings = {name: values[order] for name, values in crossings.items()}
+    crossings = {
+        name: values.astype(_STORED.get(name, np.int64))[order]
+        for name, values in crossings.items()
+    }
     spells = residents.spells
     resident = np.zeros(persons["sex"].size, dtype=np.bool_)
     resident[spells["person"][(spells["start"] < begin) & (spells["end"] > begin)]] = True
@@ -202,9 +209,9 @@ def _with_trips(
                     "person": intervals["person"][chosen],
                     "start": when,
                     "end": when + nights,
-                    "home": np.full(chosen.size, home),
+                    "home": np.full(chosen.size, home, dtype=np.int8),
                     "reason": reason,
-                    "stated": np.zeros(chosen.size, dtype=np.int64),
+                    "stated": np.zeros(chosen.size, dtype=np.int8),
                     "until": intervals["end"][chosen],
                 }
             )
@@ -283,13 +290,13 @@ def _crossings(trips: Columns, moves: Columns, horizon: int) -> Columns:
             {
                 "person": rows["person"][kept],
                 "day": rows[when][kept],
-                "arrival": arrival[kept].astype(np.int64),
-                "leg": np.full(size, leg),
+                "arrival": arrival[kept].astype(np.int8),
+                "leg": np.full(size, leg, dtype=np.int8),
                 "home": rows["home"][kept],
                 "reason": rows["reason"][kept],
-                "stated": rows["stated"][kept] if leg == OUT else np.zeros(size, np.int64),
+                "stated": rows["stated"][kept] if leg == OUT else np.zeros(size, np.int8),
                 "nights": nights[kept],
-                "area": np.full(size, -1),
+                "area": np.full(size, -1, dtype=np.int32),
                 "trip": trip,
             }
         )

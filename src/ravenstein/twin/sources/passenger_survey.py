@@ -132,7 +132,7 @@ def interviews(
     }
     in_sample = drawn.sampled.ravel()[shift]
     rows, shift = rows[in_sample], shift[in_sample]
-    order = np.argsort(shift * 1440 + c["minute"][rows], kind="stable")
+    order = np.argsort(shift.astype(np.int64) * 1440 + c["minute"][rows], kind="stable")
     rows, shift = rows[order], shift[order]
     rows, shift, full = _slots(settings, generator, rows, shift)
     silent = generator.random(rows.size) < settings.at("survey_nonresponse", drawn.first)

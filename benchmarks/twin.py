@@ -1,0 +1,73 @@
+"""The twin at three sizes: seconds, memory, and what it makes.
+
+    python benchmarks/twin.py          prints the table of docs/explanation/twin.md
+
+The largest has about 100 million crossings of 11 million people, all of them in the border system
+with an identity, written as Parquet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from timing import median
+
+from ravenstein.pipelines.twin import make_twin
+from ravenstein.twin.settings import settings
+
+ALL_RECORDED = {"border_coverage": 1.0, "border_land": 1.0, "border_outbound": 1.0}
+LARGE = {"first": 2004, "last": 2013, "visits_by_visitor": 0.078}
+SIZES = {"10 million": 250_000, "30 million": 750_000, "100 million": 2_500_000}
+
+
+def large(people: int) -> None:
+    """Make one twin of a size, in a process of its own, and print what it took."""
+    changes = ALL_RECORDED | LARGE | {"people": people, "areas": 60}
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        started = time.perf_counter()
+        counts = make_twin(Path(folder) / "t", settings("region", changes=changes), 1)
+        seconds = time.perf_counter() - started
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # of the workers the largest is known: as many of them as processors is the most they had
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    memory = own + workers * (os.cpu_count() or 1)
+    print(json.dumps([seconds, memory, counts.crossings, counts.persons, size / 2**30]))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int)
+    given = parser.parse_args()
+    if given.people:
+        large(given.people)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        small = median(lambda: make_twin(Path(folder) / "t", settings("small"), 1), 3)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    print(f"`small` with all views: {small:.1f} s\n")
+    print("| size | crossings | people | seconds | μs a crossing | memory [GB] | Parquet [GB] |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, people in SIZES.items():
+        words = [sys.executable, __file__, "--people", str(people)]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        seconds, memory, crossings, persons, size = json.loads(done.stdout.splitlines()[-1])
+        rate = 1e6 * seconds / crossings
+        print(
+            f"| {name} | {crossings / 1e6:.1f} M | {persons / 1e6:.1f} M | {seconds:.0f} | "
+            f"{rate:.2f} | {memory:.1f} | {size:.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
