@@ -100,7 +100,7 @@ def block(
     lived = residents(settings, generator("people"), people)
     travelled = journeys(settings, generator("journeys"), lived, people)
     contacts, tallies = passenger_survey.interviews(
-        settings, generator("survey"), travelled, drawn, number
+        settings, generator("survey"), (lived, travelled), drawn, number
     )
     movements, identities = border.movements(settings, generator("border"), travelled, number)
     years = (scale.first, scale.last)

@@ -27,8 +27,9 @@ UNDER_THREE, THREE_TO_TWELVE, TWELVE = 0, 1, 2
 """Stated length of the stay to come: under 3 months, 3 to 12, 12 or more."""
 
 THREE_MONTHS = 91
+ALIKE = 1 << 20  # more than any day: person × ALIKE + day orders by both
 _STORED = dict.fromkeys(("arrival", "leg", "home", "reason", "stated", "carrier"), np.int8) | (
-    dict.fromkeys(("minute", "nights", "area", "route"), np.int32)
+    dict.fromkeys(("minute", "nights", "route"), np.int32)
 )
 _VISITOR_CITIZENSHIP = (0.10, 0.52, 0.09, 0.07, 0.07, 0.15)  # as CITIZENSHIPS
 
@@ -42,8 +43,8 @@ class Journeys:
         resident: Whether each person lives in the country before the first crossing [n].
         crossings: `person`, `day`, `minute` of the day, `arrival` (0, 1), `leg`, `home` (1: usual
             residence in the country before the crossing), `reason`, `stated` length of the stay to
-            come, `nights` of the trip, `area` of new or former residence (-1 without), `route` (a
-            place in `geography.routes`), `carrier` (0, 1, 2 of the route) [m].
+            come, `nights` of the trip, `route` (a place in `geography.routes`), `carrier` (0, 1, 2
+            of the route) [m].
         begin: First day.
         horizon: Day after the last, two years after the last mid-year.
     """
@@ -254,10 +255,9 @@ def _moves(residents: Residents, begin: int, horizon: int) -> Columns:
     spells = residents.spells
     came = (spells["arrived"] == 1) & (spells["start"] >= begin) & (spells["start"] < horizon)
     went = (spells["left"] == 1) & (spells["end"] >= begin) & (spells["end"] < horizon)
-    last = residents.area_at_end
     sides = (
-        (came, spells["start"], spells["reason_in"], spells["stated_in"], spells["area"], 1),
-        (went, spells["end"], spells["reason_out"], spells["stated_out"], last, 0),
+        (came, spells["start"], spells["reason_in"], spells["stated_in"], 1),
+        (went, spells["end"], spells["reason_out"], spells["stated_out"], 0),
     )
     parts = [
         {
@@ -267,9 +267,8 @@ def _moves(residents: Residents, begin: int, horizon: int) -> Columns:
             "home": np.full(int(kept.sum()), 1 - arrival),
             "reason": reason[kept],
             "stated": np.where(stated[kept] == 1, TWELVE, THREE_TO_TWELVE),
-            "area": area[kept],
         }
-        for kept, when, reason, stated, area, arrival in sides
+        for kept, when, reason, stated, arrival in sides
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -296,7 +295,6 @@ def _crossings(trips: Columns, moves: Columns, horizon: int) -> Columns:
                 "reason": rows["reason"][kept],
                 "stated": rows["stated"][kept] if leg == OUT else np.zeros(size, np.int8),
                 "nights": nights[kept],
-                "area": np.full(size, -1, dtype=np.int32),
                 "trip": trip,
             }
         )
@@ -310,6 +308,29 @@ def _crossings(trips: Columns, moves: Columns, horizon: int) -> Columns:
         }
     )
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def area_of_residence(residents: Residents, crossings: Columns, rows: Ints) -> Ints:
+    """Return where the persons of some crossings live, from that day or until it [rows].
+
+    Args:
+        residents: The block's residents.
+        crossings: Its crossings.
+        rows: Which crossings.
+
+    Returns:
+        Areas, -1 for those who have not lived in the country.
+    """
+    spells, moves = residents.spells, residents.moves
+    key = np.concatenate([spells["person"], moves["person"]]) * ALIKE + np.concatenate(
+        [spells["start"], moves["day"]]
+    )
+    area = np.concatenate([spells["area"], moves["destination"]])
+    order = np.argsort(key, kind="stable")
+    key, area = key[order], area[order]
+    person = crossings["person"][rows]
+    place = np.searchsorted(key, person * ALIKE + crossings["day"][rows], side="right") - 1
+    return np.where((place >= 0) & (key[place] // ALIKE == person), area[place], -1)
 
 
 def _ways(settings: Settings, g: np.random.Generator, crossings: Columns, people: int) -> Columns:

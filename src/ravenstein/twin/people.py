@@ -60,7 +60,6 @@ class Residents:
         population: Residents at each mid-year [years, areas, 2, ages].
         components: Components of change of each year to mid-year, by age at its end
             [years, areas, 2, ages]; migration by the definition of usual residence.
-        area_at_end: Area in which each spell ends [spells].
     """
 
     persons: Columns
@@ -69,7 +68,6 @@ class Residents:
     short: Columns
     population: Ints
     components: dict[str, Ints]
-    area_at_end: Ints
 
 
 def short_term_days(
@@ -105,7 +103,7 @@ class _Rows:
     parts: list[Columns] = field(default_factory=list)
 
     def add(self, **columns: Any) -> None:
-        size = max(np.size(column) for column in columns.values())
+        size = max(np.size(column) for column in columns.values() if np.ndim(column))
         if size:
             self.parts.append(
                 {n: np.broadcast_to(np.asarray(columns[n]), size) for n in self.names}
@@ -139,7 +137,7 @@ class _Block:
         )
         self.spells = _Rows(
             ("person", "start", "end", "area", "arrived", "left", "reason_in", "reason_out",
-             "stated_in", "stated_out", "last")
+             "stated_in", "stated_out")
         )  # fmt: skip
         self.moves = _Rows(("person", "day", "origin", "destination"))
         self.short = _Rows(("person", "start", "end", "home", "reason", "stated"))
@@ -159,12 +157,12 @@ class _Block:
         self.spells.add(
             person=now["person"], start=now["start"], end=FAR, area=now["home"],
             arrived=now["arrived"], left=0, reason_in=now["reason"], reason_out=-1,
-            stated_in=now["stated"], stated_out=0, last=now["area"],
+            stated_in=now["stated"], stated_out=0,
         )  # fmt: skip
         spells, moves = self.spells.joined(), self.moves.joined()
         return Residents(
             self.persons.joined(), spells, moves, self.short.joined(), self.population,
-            self.components, spells.pop("last"),
+            self.components,
         )  # fmt: skip
 
     # people ------------------------------------------------------------------------------------
@@ -283,6 +281,7 @@ class _Block:
         when = self.seasons["other"].between(g, np.full(leaves.size, start), end)
         reason = self._why_out(leaves.size, start)
         free = (when < self.death[person[leaves]] - 1) & (when > now["busy"][leaves] + 1)
+        free &= when > now["start"][leaves] + _TWELVE_MONTHS * now["arrived"][leaves]
         leaves, stated, when, reason = (v[free] for v in (leaves, stated, when, reason))
         back_soon = (g.random(leaves.size) < s.at("migrant_switchers", start)["departure"]) & (
             stated == 1
@@ -473,7 +472,7 @@ class _Block:
             person=ended["person"], start=ended["start"], end=day_out, area=ended["home"],
             arrived=ended["arrived"], left=gone.astype(int), reason_in=ended["reason"],
             reason_out=np.where(gone, ended["reason_out"], -1), stated_in=ended["stated"],
-            stated_out=np.where(gone, ended["stated_out"], 0), last=ended["area"],
+            stated_out=np.where(gone, ended["stated_out"], 0),
         )  # fmt: skip
         self._add("deaths", year, ended["area"][~gone], ended["person"][~gone], end)
         self._add("international_out", year, ended["area"][gone], ended["person"][gone], end)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.twin.journeys import BACK, MOVE, TWELVE
+from ravenstein.twin.journeys import ALIKE, BACK, MOVE, TWELVE, area_of_residence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,6 @@ DEFINITIONS = ("residence_12_of_16", "un_12_months", "stated_intention")
 SHORT_TERM = ("months_1_to_12", "months_3_to_12", "un_3_to_12_work_or_study")
 _WORK_OR_STUDY = (0, 1, 3)  # places in REASONS
 _MONTH, _THREE_MONTHS, _YEAR = 30, 91, 365
-_ALIKE = 1 << 20
 
 
 def days_inside(crossings: Columns, window: int) -> tuple[Ints, Ints]:
@@ -44,7 +43,7 @@ def days_inside(crossings: Columns, window: int) -> tuple[Ints, Ints]:
         Days in [m] and days out [m], adding up to the window.
     """
     person, when, inside = crossings["person"], crossings["day"], crossings["arrival"]
-    key = person * _ALIKE + when
+    key = person * ALIKE + when
     gap = np.zeros(person.size, dtype=np.int64)
     same = person[1:] == person[:-1]
     gap[1:][same] = (when[1:] - when[:-1])[same] * inside[:-1][same]
@@ -102,26 +101,11 @@ def migration(
     places["residence_12_of_16"] = residence_changes(journeys, WINDOW, THRESHOLD)
     stated = np.flatnonzero(c["stated"] == TWELVE)
     places["stated_intention"] = stated, c["arrival"][stated]
-    home = _areas_by_crossing(residents, journeys)
-    return {name: _described(journeys, home, *places[name], years) for name in DEFINITIONS}
-
-
-def _areas_by_crossing(residents: Residents, journeys: Journeys) -> Ints:
-    """Return the area of residence of each crossing's person on its day, -1 without [m]."""
-    c, spells, moves = journeys.crossings, residents.spells, residents.moves
-    key = np.concatenate([spells["person"], moves["person"]]) * _ALIKE + np.concatenate(
-        [spells["start"], moves["day"]]
-    )
-    area = np.concatenate([spells["area"], moves["destination"]])
-    order = np.argsort(key, kind="stable")
-    key, area = key[order], area[order]
-    place = np.searchsorted(key, c["person"] * _ALIKE + c["day"], side="right") - 1
-    known = (place >= 0) & (key[place] // _ALIKE == c["person"])
-    return np.where(known, area[place], -1)
+    return {name: _described(residents, journeys, *places[name], years) for name in DEFINITIONS}
 
 
 def _described(
-    journeys: Journeys, home: Ints, place: Ints, direction: Ints, years: tuple[int, int]
+    residents: Residents, journeys: Journeys, place: Ints, direction: Ints, years: tuple[int, int]
 ) -> Columns:
     c, persons = journeys.crossings, journeys.persons
     year = c["day"][place].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
@@ -136,7 +120,7 @@ def _described(
         "reason": c["reason"][place],
         "age": np.clip(age, 0, 90).astype(np.int64),
         "sex": persons["sex"][person],
-        "area": home[place],
+        "area": area_of_residence(residents, c, place),
     }
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import day
 from ravenstein.twin.geography import Routes, areas, routes
-from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE
+from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE, area_of_residence
 from ravenstein.twin.people import CITIZENSHIPS, REASONS
 from ravenstein.twin.truth import counted
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.twin.journeys import Journeys
+    from ravenstein.twin.people import Residents
     from ravenstein.twin.settings import Settings
 
     Ints = NDArray[np.int64]
@@ -93,7 +94,7 @@ def design(settings: Settings, seed: int) -> Design:
 def interviews(
     settings: Settings,
     generator: np.random.Generator,
-    journeys: Journeys,
+    country: tuple[Residents, Journeys],
     drawn: Design,
     block: int,
 ) -> tuple[pa.Table, dict[str, Columns]]:
@@ -102,7 +103,7 @@ def interviews(
     Args:
         settings: The settings.
         generator: The block's generator.
-        journeys: The block's journeys.
+        country: The block's residents and journeys.
         drawn: The sampled shifts.
         block: Number of the block.
 
@@ -110,6 +111,7 @@ def interviews(
         Rows of `survey_contacts`; and counts by code that are added over blocks: `nonresponse`,
         `traffic` and `unsampled`.
     """
+    residents, journeys = country
     c = journeys.crossings
     inside = (c["day"] >= drawn.first) & (c["day"] < drawn.first + drawn.days)
     rows = np.flatnonzero(inside)
@@ -144,12 +146,12 @@ def interviews(
     minimum = generator.random(kept.size) < settings.at("survey_minimum", drawn.first)
     response = np.where(full, FULL, MIGRATION_SLOT)
     response = np.where(full & minimum & ~migrant, MINIMUM, response)
-    table = _contacts(
-        settings, journeys, drawn,
-        {"row": rows[kept], "shift": shift[kept], "response": response[kept]}
-        | {name: values[kept] for name, values in answers.items()},
-        block,
-    )  # fmt: skip
+    found = {"row": rows, "shift": shift, "response": response} | answers
+    found = {name: values[kept] for name, values in found.items()}
+    area = np.full(found["row"].size, -1)
+    migrants = np.flatnonzero(found["migrant"])
+    area[migrants] = area_of_residence(residents, c, found["row"][migrants])
+    table = _contacts(settings, journeys, drawn, found | {"area": area}, block)
     return table, counts
 
 
@@ -221,7 +223,6 @@ def _contacts(
     age = np.clip((c["day"][rows] - persons["birth"][person]) / 365.25, 0, 90).astype(np.int64)
     minimum = found["response"] == MINIMUM
     codes = pa.array(areas(scale.areas).codes)
-    area = c["area"][rows]
     crossing = np.isin(mode, (1, 2))  # ferries and trains are sampled by crossing
     stated = np.where(minimum, -1, found["stated"])
     return pa.table(
@@ -246,8 +247,8 @@ def _contacts(
             "stay_stated": _label(stated, STATED),
             "nights": _where(~minimum & (found["nights"] >= 0), found["nights"]),
             "area": pa.compute.if_else(
-                pa.array(found["migrant"] & (area >= 0)),
-                codes.take(pa.array(np.maximum(area, 0))),
+                pa.array(found["area"] >= 0),
+                codes.take(pa.array(np.maximum(found["area"], 0))),
                 None,
             ),
         }
