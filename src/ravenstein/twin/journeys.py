@@ -204,7 +204,7 @@ def _with_trips(
             chosen = np.repeat(chosen, count[chosen])
             when = seasons[home].between(g, start[chosen] + 1, end[chosen])
             reason = pick(g, settings.shares("trip_purpose", opens, REASONS, who), chosen.size)
-            nights = _nights(settings, g, reason, opens)
+            nights = _nights(settings, g, reason, opens, who)
             parts.append(
                 {
                     "person": intervals["person"][chosen],
@@ -221,13 +221,9 @@ def _with_trips(
     return _apart(trips)
 
 
-def _nights(settings: Settings, g: np.random.Generator, reason: Ints, when: int) -> Ints:
-    lengths = settings.at("trip_nights", when)
-    median, sigma = (
-        np.array([lengths.get(r, {"median": 1.0, "sigma": 1.0})[key] for r in REASONS])[reason]
-        for key in ("median", "sigma")
-    )
-    nights = np.maximum(np.rint(median * np.exp(sigma * g.standard_normal(reason.size))), 1)
+def _nights(settings: Settings, g: np.random.Generator, reason: Ints, when: int, who: str) -> Ints:
+    median = settings.shares("trip_nights", when, REASONS, who)[reason]
+    nights = np.maximum(np.rint(median * g.lognormal(sigma=0.8, size=reason.size)), 1)
     nights = np.where(g.random(reason.size) < settings.at("day_trips", when), 0, nights)
     return np.minimum(nights, THREE_MONTHS - 1).astype(np.int64)
 

@@ -40,6 +40,7 @@ WARM_UP = (
 )
 _YEAR = 365.25
 _TWELVE_MONTHS = 366
+_TRIES = 4
 _ACCOMPANY, _STUDY, _OTHER = 2, 3, 4
 
 
@@ -273,7 +274,7 @@ class _Block:
         settled = (now["leave"] == FAR) & (self.special[person] == 0)
         age = ((start + end) / 2 - self.birth[person]) / _YEAR
         rate = s.at("emigration", start)
-        chance = rate["base"] + rate["young"] * np.exp(-(((age - 27) / 9) ** 2))
+        chance = rate["base"] + rate["young"] * np.exp(-(((age - 30) / 11) ** 2))
         short = s.at("visitor_switchers", start)["departure"]
         drawn = g.random(person.size)
         leaves = np.flatnonzero(settled & (drawn < chance + short))
@@ -426,8 +427,7 @@ class _Block:
             + rate["career"] * np.exp(-(((age - 25.5) / 6) ** 2))
             + rate["family"] * (np.exp(-(((age - 34) / 8) ** 2)) + np.exp(-age / 6))
         )
-        # a move may come back to the same area: it is then none
-        chance = np.where(self.special[person] > 0, 0.02, chance * 1.1)
+        chance = np.where(self.special[person] > 0, 0.02, chance)
         moves = np.flatnonzero(g.random(person.size) < chance)
         when = g.integers(start, end, moves.size)
         last = np.minimum(self.death[person[moves]], now["leave"][moves])
@@ -438,26 +438,32 @@ class _Block:
                           [0, 1, 3], 2)  # fmt: skip
         origin = now["area"][moves]
         stay = g.random(moves.size) < s.at("same_nation", middle)
-        destination = np.empty(moves.size, dtype=np.int64)
-        nation = self.areas.nation
-        attraction = s.at("attraction", middle)
-        for i, name in enumerate(STAGES):
-            weight = np.array([attraction[name][kind] for kind in KINDS])[self.areas.kind]
-            weight = weight * self.areas.size
-            for own in (0, 1):
-                inside = weight * (nation == own)
-                near = np.flatnonzero((stage == i) & stay & (nation[origin] == own))
-                if near.size:
-                    usable = inside if inside.sum() > 0 else weight
-                    destination[near] = pick(g, usable, near.size)
-            far = np.flatnonzero((stage == i) & ~stay)
-            destination[far] = pick(g, weight, far.size)
+        destination = origin.copy()
+        for _ in range(_TRIES):  # a draw of one's own area is drawn again
+            again = np.flatnonzero(destination == origin)
+            near = stay[again] & (self.areas.size.size > 2)
+            destination[again] = self._destinations(stage[again], near, origin[again], middle)
         real = destination != origin
         moves, when, origin, destination = (v[real] for v in (moves, when, origin, destination))
         self.moves.add(person=person[moves], day=when, origin=origin, destination=destination)
         self._add("internal_out", year, origin, person[moves], end)
         self._add("internal_in", year, destination, person[moves], end)
         now["area"][moves] = destination
+
+    def _destinations(self, stage: Ints, near: Any, origin: Ints, middle: int) -> Ints:
+        """Draw areas of destination by stage of life, within the nation or in the whole state."""
+        nation = self.areas.nation
+        attraction = self.settings.at("attraction", middle)
+        found = np.empty(stage.size, dtype=np.int64)
+        for i, name in enumerate(STAGES):
+            weight = np.array([attraction[name][kind] for kind in KINDS])[self.areas.kind]
+            weight = weight * self.areas.size
+            groups = [(weight * (nation == own), near & (nation[origin] == own)) for own in (0, 1)]
+            for weights, chosen in (*groups, (weight, ~near)):
+                rows = np.flatnonzero((stage == i) & chosen)
+                if rows.size:
+                    found[rows] = pick(self.g, weights, rows.size)
+        return found
 
     def _end_spells(self, end: int, year: int) -> None:
         """Close the spells of those who left or died before the end of the year."""
