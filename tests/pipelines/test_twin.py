@@ -1,0 +1,108 @@
+"""The twin from the command line: whole or not at all, and its truth kept apart from estimates."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from tests.studies import bundled_study
+
+from ravenstein.core.errors import ParameterError, StoreError
+from ravenstein.pipelines import twin as pipeline
+from ravenstein.tables.dictionary import TABLES, declared
+from ravenstein.twin.settings import FILES, settings
+
+TINY = {"people": 1500, "first": 2010, "last": 2011}
+
+
+def tiny(folder, seed=1, **changes):
+    return pipeline.make_twin(folder, settings("small", changes=TINY | changes), seed)
+
+
+def bytes_of(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_every_view_and_truth_is_written_as_declared(tmp_path):
+    counts = tiny(tmp_path / "t")
+    found = {}
+    for path in (tmp_path / "t").rglob("*.parquet"):
+        name = path.parent.name if path.parent.name in TABLES else path.stem
+        assert path.parent.name == (
+            "truth" if name.startswith("truth_") else "views"
+        ) or path.parent.parent.name in ("truth", "views")
+        found[name] = pq.read_table(path)
+        assert found[name].column_names == list(declared(name).names)
+    truth = {name for name in TABLES if name.startswith("truth_")}
+    survey = {name for name in TABLES if name.startswith("survey_")}
+    assert set(found) == truth | survey | {"border_movements"}
+    assert found["truth_people"].num_rows == counts.persons
+    assert (tmp_path / "t/views/components_of_change.csv").is_file()
+    facts = json.loads((tmp_path / "t/twin.json").read_text())
+    assert facts["crossings"] == counts.crossings
+    assert facts["seed"] == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_processors(tmp_path, monkeypatch):
+    tiny(tmp_path / "two", people=1600, block=800)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    tiny(tmp_path / "one", people=1600, block=800)
+    assert len(list((tmp_path / "one/views/border_movements").iterdir())) == 2
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+    tiny(tmp_path / "other", seed=2, people=1600, block=800)
+    assert bytes_of(tmp_path / "one") != bytes_of(tmp_path / "other")
+
+
+def test_a_failure_leaves_the_earlier_twin_as_it_was(tmp_path, monkeypatch):
+    tiny(tmp_path / "t")
+    before = bytes_of(tmp_path)
+
+    def fail(*_):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(pipeline, "summary", fail)
+    with pytest.raises(RuntimeError):
+        tiny(tmp_path / "t", seed=2)
+    assert bytes_of(tmp_path) == before
+
+
+def test_a_killed_run_leaves_no_scale(tmp_path):
+    words = [sys.executable, "-m", "ravenstein", "twin", "region", str(tmp_path / "t")]
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    time.sleep(4)  # of a minute and more
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "t").exists()
+    tiny(tmp_path / "t")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t"]
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(StoreError, match="other things"):
+        tiny(tmp_path)
+    with pytest.raises(ParameterError, match="no scale"):
+        settings("smal")
+
+
+def test_no_estimate_reads_the_truth_or_a_parameter_of_the_twin(tmp_path):
+    """The provenance of a whole run: its tables, files and parameters."""
+    folder = bundled_study(tmp_path / "s")
+    words = [sys.executable, "-m", "ravenstein", "run", str(folder), "--quiet"]
+    subprocess.run(words, check=True)
+    connection = duckdb.connect(folder / "store/ravenstein.duckdb", read_only=True)
+    inputs = connection.sql("select kind, name from provenance.inputs").fetchall()
+    writes = connection.sql("select table_name, method, parameters from provenance.writes")
+    names = {name for _, name in inputs}
+    assert "twin/views/components_of_change.csv" in names
+    assert not [name for name in names if "truth" in name]
+    own = {name for file in FILES for name in settings("small").parameters.entries}
+    for table, method, parameters in writes.fetchall():
+        assert not table.startswith("truth_")
+        assert "ravenstein.twin" not in (method or "")
+        assert not own & set(json.loads(parameters or "{}"))
