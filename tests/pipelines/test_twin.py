@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
@@ -75,8 +76,16 @@ def test_a_killed_run_leaves_no_scale(tmp_path):
     words = [sys.executable, "-m", "ravenstein", "twin", "region", str(tmp_path / "t")]
     running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     time.sleep(4)  # of a minute and more
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    workers = children.read_text().split() if children.exists() else []
     running.send_signal(signal.SIGKILL)
     running.wait()
+    for _ in range(100):
+        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("workers outlive the run that was killed")
     assert not (tmp_path / "t").exists()
     tiny(tmp_path / "t")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -91,12 +92,24 @@ def _blocks(folder: Path, settings: Settings, seed: int) -> Iterator[Counts]:
         yield from (write_block(folder, settings, seed, number) for number in range(blocks))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         # a few at a time, so that a failure is told at once and results do not pile up
         for start in range(0, blocks, 2 * workers):
             numbers = range(start, min(start + 2 * workers, blocks))
             jobs = [pool.submit(write_block, folder, settings, seed, n) for n in numbers]
             yield from (job.result() for job in jobs)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the process that started it is killed: it would wait for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_block(folder: Path, settings: Settings, seed: int, number: int) -> Counts:
