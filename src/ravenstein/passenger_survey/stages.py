@@ -1,0 +1,363 @@
+"""The stages of the passenger survey's weights.
+
+Each is a pure function of columns [n] and prior weights [n, R], R replicates of which the first
+may be the full sample; it returns the stage's own weight. Formulas: International Passenger
+Survey, weighting of 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.passenger_survey.cells import cells, few, refuse, rounded, sums
+from ravenstein.survey.stages import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ravenstein.passenger_survey.cells import Cells, Codes, Weights
+
+FULL, MINIMUM, MIGRATION_SLOT = 0, 1, 2
+_LEAST, _MOST = 50, 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What a stage made.
+
+    Args:
+        weights: Its own weight [n, R]; 0 for rows that carry none.
+        cells: Its cells.
+        of: Cell of each row [n].
+        cases: Rows that count, by cell [cells].
+        warnings: What a reader should look at.
+    """
+
+    weights: Weights
+    cells: Cells
+    of: Codes
+    cases: Codes
+    warnings: tuple[str, ...] = ()
+
+
+def shift(
+    strata: Sequence[Any],
+    frame: tuple[Sequence[Any], Any],
+    units: tuple[Any, Any],
+    flags: tuple[Any, Any],
+    interval: Any,
+) -> Stage:
+    r"""Weigh by shifts and crossings, and by the sampling interval within them.
+
+    Args:
+        strata: Columns of the stratum: shift port group, direction, weekday, part of the day [n].
+        frame: The same columns of the possible shifts, and their number [m].
+        units: `SHIFTNO` and `SHUTTLE` (crossing within the shift, missing on others) [n].
+        flags: Whether a row is of a sampled shift, and of a sampled crossing [n].
+        interval: Every how many-th passenger was screened (MIGSI) [n].
+
+    Returns:
+        $w_1 = F_h C_h \cdot \mathrm{MIGSI}$ [n, 1], with $F_h$ = possible shifts over distinct
+        shifts sampled, $C_h$ = possible crossings over distinct crossings sampled; 1 where the flag
+        is off.
+
+    Raises:
+        SurveyError: If a stratum with interviews has no possible shifts, fewer than were sampled,
+            or an interval is missing.
+    """
+    columns, possible = frame
+    known = cells(strata, columns)
+    of, place = known.rows
+    total = np.bincount(place, weights=np.asarray(possible, float), minlength=known.count)
+    by_shift, by_crossing = (np.asarray(flag) == 1 for flag in flags)
+    number, shuttle = units
+    steps = np.asarray(interval, dtype=np.float64)
+    if not (steps > 0).all():
+        raise refuse(
+            "shift", "A sampling interval is missing.", "intervals above 0 on every row",
+            f"{int((~(steps > 0)).sum())} rows without", "Give MIGSI of the shift.",
+        )  # fmt: skip
+    shifts = codes(number)[0]
+    crossings = cells((number, shuttle)).rows[0]
+    factor = np.ones(of.size)
+    for chosen, unit, what in ((by_shift, shifts, "shifts"), (by_crossing, crossings, "crossings")):
+        sampled = _distinct(of[chosen], unit[chosen], known.count)
+        lacking = (sampled > 0) & ~(total > 0)
+        if lacking.any():
+            raise refuse(
+                "shift", f"Interviews lie in strata without possible {what}.",
+                f"possible {what} in every sampled stratum",
+                f"{int(lacking[of[chosen]].sum())} interviews in {known.named(lacking)}",
+                "Correct the file of possible shifts, or the interviews' strata.",
+            )  # fmt: skip
+        factor[chosen] *= (total / np.maximum(sampled, 1))[of[chosen]]
+    weight = factor * steps
+    warnings = []
+    outside = np.bincount(of, weights=(weight < _LEAST) | (weight > _MOST), minlength=known.count)
+    if outside.any():
+        warnings.append(
+            f"shift: {int((outside > 0).sum())} strata have weights below {_LEAST} or above {_MOST}"
+        )
+    cases = np.bincount(of, minlength=known.count)
+    return Stage(weight[:, None], known, of, cases, tuple(warnings))
+
+
+def _distinct(of: Codes, unit: Codes, count: int) -> Codes:
+    """Return the number of distinct units in each cell [count]."""
+    if not of.size:
+        return np.zeros(count, dtype=np.int64)
+    pairs = np.unique(of * (int(unit.max()) + 1) + unit)
+    return np.bincount(pairs // (int(unit.max()) + 1), minlength=count)
+
+
+def nonresponse(
+    prior: Weights,
+    groups: tuple[Sequence[Any], Sequence[Any]],
+    tallies: tuple[Sequence[Any], Sequence[Any], Any],
+    flags: tuple[Any, Any],
+    intervals: tuple[Any, Any],
+) -> Stage:
+    r"""Weigh respondents for those who were not interviewed.
+
+    Args:
+        prior: $w_1$ [n, R].
+        groups: Columns of the group (port group, direction), and those that make sub-strata with
+            them (weekday) [n].
+        tallies: The same of the tally file, and its non-contacts [m].
+        flags: Whether a row is a migrant, and whether it is a non-respondent [n].
+        intervals: `MIGSI` and `TANDTSI`: intervals of screening and of the full interview [n].
+
+    Returns:
+        $w_2$ = base for migrants, base · TANDTSI/MIGSI for others; base = $(NR_g+R_g)/R_g$, where
+        $NR_g$ is the non-contacts grossed by the mean $w_1$ of their sub-stratum plus the weights
+        of non-respondents, and $R_g$ the weights of respondents. 0 for non-respondents.
+
+    Raises:
+        SurveyError: If a group has non-contacts but no respondents, or a tally lies where there
+            are no interviews.
+    """
+    by, within = groups
+    tally_by, tally_within, missed = tallies
+    group = cells(by, tally_by)
+    fine = cells((*by, *within), (*tally_by, *tally_within))
+    of, sub = group.rows[0], fine.rows[0]
+    missed = np.asarray(missed, dtype=np.float64)
+    migrant, silent = (np.asarray(flag) == 1 for flag in flags)
+    rows = np.bincount(sub, minlength=fine.count)
+    lost = np.bincount(fine.rows[1], weights=missed, minlength=fine.count)
+    if ((lost > 0) & (rows == 0)).any():
+        where = (lost > 0) & (rows == 0)
+        raise refuse(
+            "non-response", "Non-contacts lie where there are no interviews.",
+            "interviews in every sub-stratum with non-contacts",
+            f"{int(lost[where].sum())} non-contacts in {fine.named(where)}",
+            "Correct the tally file, or merge the sub-strata with neighbours.",
+        )  # fmt: skip
+    mean = sums(prior, sub, fine.count) / np.maximum(rows, 1)[:, None]
+    upper = np.zeros(fine.count, dtype=np.int64)
+    upper[sub], upper[fine.rows[1]] = of, group.rows[1]
+    grossed = sums(mean * lost[:, None], upper, group.count)
+    grossed += sums(prior * silent[:, None], of, group.count)
+    answered = sums(prior * ~silent[:, None], of, group.count)
+    cases = np.bincount(of[~silent], minlength=group.count)
+    if ((cases == 0) & (grossed[:, 0] > 0)).any():
+        where = (cases == 0) & (grossed[:, 0] > 0)
+        raise refuse(
+            "non-response", "A group has non-response but no respondents.",
+            "respondents in every group", group.named(where), "Merge the group with a neighbour.",
+        )  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        base = np.where(answered > 0, (grossed + answered) / answered, 1.0)[of]
+    migsi, tandtsi = (np.asarray(step, dtype=np.float64) for step in intervals)
+    weight = base * np.where(migrant, 1.0, tandtsi / migsi)[:, None]
+    warnings = few("non-response", group, cases, "respondents")
+    return Stage(np.where(silent[:, None], 0.0, weight), group, of, cases, tuple(warnings))
+
+
+def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
+    r"""Weigh full interviews for those who gave only the least answers.
+
+    Args:
+        prior: $w_1w_2$ [n, R].
+        strata: Columns of the stratum: minimums port group, country group [n].
+        kind: 0 full or partial interview, 1 minimum, 2 migrant in another slot [n].
+
+    Returns:
+        $w_3 = (\sum_{0,1} w_1w_2)/(\sum_0 w_1w_2)$ for full interviews, 0 for minimums, 1 for
+        migrants in other slots.
+
+    Raises:
+        SurveyError: If a stratum has minimums but no full interviews.
+    """
+    known = cells(strata)
+    of, kinds = known.rows[0], np.asarray(kind)
+    full, least = kinds == FULL, kinds == MINIMUM
+    fulls = sums(prior * full[:, None], of, known.count)
+    lasts = sums(prior * least[:, None], of, known.count)
+    cases = np.bincount(of[full], minlength=known.count)
+    alone = (cases == 0) & (lasts[:, 0] > 0)
+    if alone.any():
+        raise refuse(
+            "minimums", "Strata have minimum interviews but no full ones.",
+            "full interviews beside minimums", known.named(alone),
+            "Merge the strata with neighbours.",
+        )  # fmt: skip
+    ratio = np.where(fulls > 0, (fulls + lasts) / np.where(fulls > 0, fulls, 1), 1.0)[of]
+    weight = np.where(full[:, None], ratio, np.where(least, 0.0, 1.0)[:, None])
+    return Stage(weight, known, of, cases, tuple(few("minimums", known, cases, "full interviews")))
+
+
+def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
+    r"""Weigh interviews to the passengers of each port group and direction.
+
+    Args:
+        prior: $d = w_1w_2w_3$ [n, R].
+        strata: Columns of the cell: sampling port group, direction [n].
+        totals: The same columns of the port traffic, and its passengers [m].
+
+    Returns:
+        $w_4$ = passengers / $\sum d$ of the cell; 0 for rows without prior weight.
+
+    Raises:
+        SurveyError: If a cell has passengers but no sample, or a sample but no passengers.
+    """
+    columns, passengers = totals
+    known = cells(strata, columns)
+    of = known.rows[0]
+    total = np.bincount(known.rows[1], np.asarray(passengers, float), minlength=known.count)
+    held = sums(prior, of, known.count)
+    counted = prior[:, 0] > 0
+    cases = np.bincount(of[counted], minlength=known.count)
+    _refuse_one_sided("traffic", known, cases, total)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(held > 0, total[:, None] / held, 0.0)
+    weight = np.where(prior > 0, factor[of], 0.0)
+    return Stage(weight, known, of, cases, tuple(few("traffic", known, cases, "cases")))
+
+
+def _refuse_one_sided(stage: str, known: Cells, cases: Codes, total: Any) -> None:
+    for wrong, problem in (
+        ((total > 0) & (cases == 0), "Passengers lie in cells without sample."),
+        ((total == 0) & (cases > 0), "A sample lies in cells without passengers."),
+    ):
+        if wrong.any():
+            raise refuse(
+                stage, problem, "passengers and sample in the same cells",
+                f"{known.named(wrong)}: {total[wrong].sum():,.0f} passengers, "
+                f"{int(cases[wrong].sum())} cases",
+                "Merge the cells with neighbours, or correct the passenger totals.",
+            )  # fmt: skip
+
+
+def unsampled(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
+    r"""Weigh up to passengers on routes and at hours that are not sampled.
+
+    Args:
+        prior: $p = d\,w_4$ [n, R].
+        strata: Columns of the cell: unsampled port group, region group, direction [n].
+        totals: The same columns of the unsampled traffic, and its passengers [m].
+
+    Returns:
+        $w_5 = (\sum p + U)/\sum p$ of the cell.
+
+    Raises:
+        SurveyError: If a cell has unsampled passengers but no respondents.
+    """
+    columns, passengers = totals
+    known = cells(strata, columns)
+    of = known.rows[0]
+    total = np.bincount(known.rows[1], np.asarray(passengers, float), minlength=known.count)
+    held = sums(prior, of, known.count)
+    counted = prior[:, 0] > 0
+    cases = np.bincount(of[counted], minlength=known.count)
+    alone = (total > 0) & (cases == 0)
+    if alone.any():
+        raise refuse(
+            "unsampled", "Unsampled passengers lie in cells without respondents.",
+            "respondents in every cell with unsampled passengers",
+            f"{known.named(alone)}: {total[alone].sum():,.0f} passengers",
+            "Merge the cells with neighbours: they would be lost.",
+        )  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(held > 0, (held + total[:, None]) / held, 1.0)
+    return Stage(factor[of], known, of, cases, tuple(few("unsampled", known, cases, "cases")))
+
+
+def imbalance(
+    prior: Weights, route: Any, flow: Any, eligible: Any, factors: tuple[Any, Any]
+) -> Stage:
+    r"""Bring arrivals and departures of overseas residents into balance, traffic kept.
+
+    Args:
+        prior: Weights so far, $p\,w_5$ [n, R].
+        route: Port route [n].
+        flow: 1–4 by air, 5–8 otherwise: odd for overseas residents (1, 5 departing; 3, 7
+            arriving), even for residents [n].
+        eligible: Whether the row takes part [n].
+        factors: Factor of the port, and of the country (flows 1 and 5) [n].
+
+    Returns:
+        $w_6$: for eligible overseas residents port factor (times country factor); for eligible
+        residents of the flow f + 1 of the same route $1-\Delta/\sum w$, with Δ the weight that the
+        overseas flow f gained. Elsewhere 1.
+    """
+    flows = np.asarray(flow, dtype=np.float64)
+    taking = (np.asarray(eligible) == 1) & np.isfinite(flows)
+    number = np.where(np.isfinite(flows), flows, 0).astype(np.int64)
+    port, country = (np.nan_to_num(np.asarray(f, dtype=np.float64), nan=1.0) for f in factors)
+    overseas = taking & (number % 2 == 1)
+    factor = np.where(overseas, port, 1.0)
+    factor = np.where(overseas & np.isin(number, (1, 5)), factor * country, factor)
+    pair = (number + 1) // 2  # flows 1 and 2 are one pair, and so on
+    known = cells((route, pair))
+    of = known.rows[0]
+    gained = sums(prior * ((factor - 1) * overseas)[:, None], of, known.count)
+    residents = taking & (number % 2 == 0) & (number > 0)
+    held = sums(prior * residents[:, None], of, known.count)
+    ratio = np.where(held > 0, gained / np.where(held > 0, held, 1), 0.0)
+    weight = np.where(residents[:, None], 1 - ratio[of], factor[:, None])
+    left = (held[:, 0] == 0) & (np.abs(gained[:, 0]) > 0)
+    warnings = []
+    if left.any():
+        warnings.append(
+            f"imbalance: {int(left.sum())} route flows have no residents to balance with: traffic "
+            f"changes by {gained[left, 0].sum():+,.0f} ({known.named(left)})"
+        )
+    low = float(weight[:, 0].min(initial=1))
+    if low < 0.5:
+        warnings.append(f"imbalance: the smallest weight is {low:.3f}")
+    cases = np.bincount(of[taking], minlength=known.count)
+    return Stage(weight, known, of, cases, tuple(warnings))
+
+
+def final(stages: Sequence[Weights], decimals: int | None = None) -> Weights:
+    """Return the product of the stage weights [n, R], each rounded first if decimals are given."""
+    product = np.ones((1, 1))
+    for weights in stages:
+        product = product * rounded(weights, decimals)
+    return product
+
+
+def imputed_stays(cells_of: Sequence[Any], donor: Any, nights: Any, least: int = 2) -> Any:
+    """Return nights for those who did not say, from the mean of donors in their class.
+
+    Args:
+        cells_of: Columns of the class: country group, purpose group [n].
+        donor: Whether each row gives its nights; the others are recipients [n].
+        nights: Nights of the donors [n].
+        least: Fewest donors of a class.
+
+    Returns:
+        Rounded mean nights for recipients whose class has enough donors, else NaN [n].
+    """
+    known = cells(cells_of)
+    of, gives = known.rows[0], np.asarray(donor, dtype=np.bool_)
+    given = np.where(gives, np.nan_to_num(np.asarray(nights, dtype=np.float64)), 0.0)
+    count = np.bincount(of[gives], minlength=known.count)
+    total = np.bincount(of, weights=given, minlength=known.count)
+    enough = count >= least
+    mean = np.where(enough, rounded(total / np.maximum(count, 1), 0), np.nan)
+    return np.where(gives, np.nan, mean[of])
