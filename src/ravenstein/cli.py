@@ -147,7 +147,8 @@ def twin(
 def run(
     folder: Folder,
     only: Annotated[
-        str | None, typer.Option(metavar="PIPELINE", help="Run one: population or release.")
+        str | None,
+        typer.Option(metavar="PIPELINE", help="Run one: population, passenger_survey or release."),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -330,11 +331,13 @@ def serve(
 
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
+    from ravenstein.pipelines.passenger_survey import passenger_survey
     from ravenstein.pipelines.population import population
     from ravenstein.pipelines.release import release
 
     known: dict[str, Callable[[Study, Run], None]] = {
         "population": population,
+        "passenger_survey": passenger_survey,
         "release": release,
     }
     if only is None:

@@ -70,6 +70,16 @@ class Population(_Section):
     )
 
 
+class PassengerSurvey(_Section):
+    """The passenger survey."""
+
+    decimals: Annotated[StrictInt, Field(ge=0, le=12)] | None = Field(
+        None,
+        description="Decimals to which stage weights are rounded, half up: 3 gives the figures of "
+        "the system of 2017; not rounded where not given",
+    )
+
+
 class Release(_Section):
     """What the release's pages say of themselves."""
 
@@ -81,10 +91,22 @@ class Release(_Section):
 class Source(_Section):
     """An official file, the family it belongs to, and what it should hold. One entry a file."""
 
-    kind: Literal["myeb3"] = Field(
-        description="File family: myeb3 (summary components of change, local authorities)"
+    kind: Literal[
+        "myeb3",
+        "survey_contacts",
+        "survey_shifts",
+        "survey_nonresponse",
+        "survey_traffic",
+        "survey_unsampled",
+    ] = Field(
+        description="File family: myeb3 (summary components of change, local authorities); or a "
+        "table of the passenger survey, all five of them: survey_contacts, survey_shifts, "
+        "survey_nonresponse, survey_traffic, survey_unsampled"
     )
-    file: _Text = Field(description="Path of the file, relative to the study")
+    file: _Text = Field(
+        description="Path of the file, relative to the study; for tables of the survey also a "
+        "folder of Parquet files"
+    )
     edition: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -97,6 +119,11 @@ class Source(_Section):
         None, description="Number of areas the file must have"
     )
     ignore_columns: tuple[str, ...] = Field((), description="Unknown columns to leave out")
+    columns: dict[str, str] = Field(
+        {},
+        description="For tables of the survey: names of the file's columns by the declared names, "
+        'where they differ, as { serial = "SERIAL" }',
+    )
 
 
 class Study(_Section):
@@ -108,8 +135,13 @@ class Study(_Section):
     period: Period
     geography: Geography
     population: Population = Population()
+    passenger_survey: PassengerSurvey = PassengerSurvey()
     release: Release = Release()
     sources: tuple[Source, ...] = Field(min_length=1)
+
+    def of_kind(self, kind: str) -> list[Source]:
+        """Return the sources of a file family."""
+        return [source for source in self.sources if source.kind == kind]
 
     @property
     def data_folders(self) -> tuple[Path, ...]:

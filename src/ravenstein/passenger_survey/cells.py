@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
 _FEW = 30
+_MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,52 @@ def cells(*tables: Sequence[Any]) -> Cells:
     >>> [rows.tolist() for rows in found.rows], found.labels
     ([[1, 0], [1]], ('A/–', 'A/1'))
     """
-    texts = [[_text(column) for column in columns] for columns in tables]
-    joined = [
-        np.array(["/".join(codes) for codes in zip(*columns, strict=True)], dtype=np.str_)
-        for columns in texts
-    ]
-    labels, place = np.unique(np.concatenate(joined), return_inverse=True)
-    ends = np.cumsum([part.size for part in joined])[:-1]
-    order = sorted(range(labels.size), key=lambda i: str(labels[i]).replace("–", ""))
-    rank = np.empty(labels.size, dtype=np.int64)
-    rank[order] = np.arange(labels.size)
-    rows = tuple(np.split(rank[place.ravel()], ends))
-    return Cells(rows, tuple(str(labels[i]) for i in order))
+    sizes = [len(columns[0]) for columns in tables]
+    key = np.zeros(sum(sizes), dtype=np.int64)
+    levels: list[list[str]] = []
+    for parts in zip(*tables, strict=True):
+        place, texts = _levels([np.asarray(part) for part in parts])
+        key = key * len(texts) + place
+        levels.append(texts)
+    kinds, rows = np.unique(key, return_inverse=True)
+    labels = []
+    for kind in kinds.tolist():
+        codes = []
+        for texts in reversed(levels):
+            kind, code = divmod(kind, len(texts))
+            codes.append(texts[code])
+        labels.append("/".join(reversed(codes)))
+    return Cells(tuple(np.split(rows.ravel(), np.cumsum(sizes)[:-1])), tuple(labels))
 
 
-def _text(column: Any) -> list[str]:
-    """Return codes as text: numbers without decimals, blanks off, missing as a dash."""
-    values = np.asarray(column)
-    if values.dtype.kind in "iub":
-        return [str(v) for v in values.astype(np.int64).tolist()]
-    found = []
-    for value in values.tolist():
-        text = "" if value is None or value != value else str(value).strip()  # noqa: PLR0124
-        if text.replace(".", "", 1).lstrip("-").isdigit():
-            text = f"{float(text):g}"
-        found.append(text if text and text.lower() != "nan" else "–")
-    return found
+def _levels(parts: list[NDArray[Any]]) -> tuple[Codes, list[str]]:
+    """Return the level of each value of a column of several tables, and the levels as text."""
+    numeric = all(part.dtype.kind in "iubf" for part in parts)
+    joined = np.concatenate([part if numeric else part.astype(object) for part in parts])
+    if numeric:
+        kinds, place = np.unique(joined, return_inverse=True)
+    else:
+        seen: dict[Any, int] = {}
+        place = np.array(
+            [seen.setdefault(value, len(seen)) for value in joined.tolist()], dtype=np.int64
+        )
+        kinds = np.array(list(seen), dtype=object)
+    named = [_text(value) for value in kinds.tolist()]
+    texts = sorted(set(named), key=lambda text: "" if text == _MISSING else text)
+    rank = {text: i for i, text in enumerate(texts)}
+    return np.array([rank[name] for name in named], dtype=np.int64)[place.ravel()], texts
+
+
+def _text(value: Any) -> str:
+    """Return a code as text: numbers without decimals, blanks off, missing as a dash."""
+    text = (
+        ""
+        if value is None or (isinstance(value, float) and np.isnan(value))
+        else str(value).strip()
+    )
+    if text.replace(".", "", 1).lstrip("-").isdigit():
+        text = f"{float(text):g}"
+    return text if text and text.lower() != "nan" else _MISSING
 
 
 def sums(weights: Weights, of: Codes, count: int) -> Weights:

@@ -45,7 +45,7 @@ class Stage:
 
 def shift(
     strata: Sequence[Any],
-    frame: tuple[Sequence[Any], Any],
+    frame: tuple[Any, ...],
     units: tuple[Any, Any],
     flags: tuple[Any, Any],
     interval: Any,
@@ -54,7 +54,8 @@ def shift(
 
     Args:
         strata: Columns of the stratum: shift port group, direction, weekday, part of the day [n].
-        frame: The same columns of the possible shifts, and their number [m].
+        frame: The same columns of the possible shifts, and their number [m]; and the number
+            sampled [m], where it is known: shifts without an interview then count too.
         units: `SHIFTNO` and `SHUTTLE` (crossing within the shift, missing on others) [n].
         flags: Whether a row is of a sampled shift, and of a sampled crossing [n].
         interval: Every how many-th passenger was screened (MIGSI) [n].
@@ -68,7 +69,7 @@ def shift(
         SurveyError: If a stratum with interviews has no possible shifts, fewer than were sampled,
             or an interval is missing.
     """
-    columns, possible = frame
+    columns, possible, *drawn = frame
     known = cells(strata, columns)
     of, place = known.rows
     total = np.bincount(place, weights=np.asarray(possible, float), minlength=known.count)
@@ -85,6 +86,9 @@ def shift(
     factor = np.ones(of.size)
     for chosen, unit, what in ((by_shift, shifts, "shifts"), (by_crossing, crossings, "crossings")):
         sampled = _distinct(of[chosen], unit[chosen], known.count)
+        if drawn:
+            given = np.bincount(place, np.asarray(drawn[0], float), minlength=known.count)
+            sampled = np.where(sampled > 0, given.astype(np.int64), 0)
         lacking = (sampled > 0) & ~(total > 0)
         if lacking.any():
             raise refuse(

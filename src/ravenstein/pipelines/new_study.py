@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import SourceError, StudyError
+from ravenstein.pipelines.passenger_survey import KINDS
 from ravenstein.pipelines.population import missing_nations
 from ravenstein.pipelines.twin import COMPONENTS_FILE, make_twin
 from ravenstein.store.files import write_text
@@ -51,6 +52,14 @@ kind = "myeb3"
 file = {file}
 areas = {areas}         # a file with another number of areas is refused
 """
+_SURVEY = "".join(
+    f'''
+[[sources]]
+kind = "{kind}"
+file = "twin/views/{kind}{end}"
+'''
+    for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in KINDS]
+)
 
 
 def new_study(folder: Path, data: Path | None = None) -> list[str]:
@@ -85,19 +94,23 @@ def new_study(folder: Path, data: Path | None = None) -> list[str]:
 def _twin_study(folder: Path) -> str:
     small = settings("small")
     make_twin(folder / "twin", small, _SEED)
-    return _TEMPLATE.format(
-        title=_quoted("Population of the Twin Kingdom"),
-        producer=_quoted("the Ravenstein project"),
-        source=_quoted("Simulated data."),
-        contact=_quoted(""),
-        simulated="true",
-        folders="",
-        seed=_SEED,
-        first=small.scale.first,
-        last=small.scale.last,
-        geography=small.scale.last,
-        designation=_quoted("Simulated data, for trying the system out"),
-    ) + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
+    return (
+        _TEMPLATE.format(
+            title=_quoted("Population of the Twin Kingdom"),
+            producer=_quoted("the Ravenstein project"),
+            source=_quoted("Simulated data."),
+            contact=_quoted(""),
+            simulated="true",
+            folders="",
+            seed=_SEED,
+            first=small.scale.first,
+            last=small.scale.last,
+            geography=small.scale.last,
+            designation=_quoted("Simulated data, for trying the system out"),
+        )
+        + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
+        + _SURVEY
+    )
 
 
 def _official_study(folder: Path, data: Path) -> tuple[str, list[str]]:

@@ -67,7 +67,7 @@ def population(study: Study, run: Run) -> None:
             allows it.
     """
     with run.step("Read the components of change") as step:
-        files = [read_source(study, source) for source in study.sources]
+        files = [read_source(study, source) for source in study.of_kind("myeb3")]
         _write_sources(study, run, files)
         step.note = "; ".join(described(file) for file in files)
 
@@ -105,7 +105,7 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
     """
     good: list[Myeb3] = []
     wrong: list[RavensteinError] = []
-    for source in study.sources:
+    for source in study.of_kind("myeb3"):
         try:
             file = read_source(study, source)
             with memory_store() as store:

@@ -307,7 +307,9 @@ def _failure_told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
+def read_rows(
+    path: Path, shown: str, table: Table, columns: dict[str, str] | None = None
+) -> pa.Table:
     """Read rows of a declared table from a CSV or Parquet file; the store checks their values.
 
     Args:
@@ -315,6 +317,7 @@ def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
             makes it; an empty cell is missing, an empty text is written "".
         shown: Its name in messages.
         table: The declaration, which gives the types.
+        columns: The file's names of columns by the declared ones, where they differ.
 
     Returns:
         The declared columns, in their order.
@@ -323,10 +326,14 @@ def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
         SourceError: If the file is not there or not of that format, or a value is not of its
             column's type: line and column are named, never the value.
     """
-    types = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
+    own = columns or {}
+    types = pa.schema(
+        [(own.get(column.name, column.name), _ARROW_TYPES[column.type]) for column in table.columns]
+    )
     try:
         if path.suffix == ".parquet":
-            return arrow_parquet.read_table(path, columns=types.names).cast(types)
+            found = arrow_parquet.read_table(path, columns=types.names)
+            return found.cast(types).rename_columns(list(table.names))
         convert = arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=types.names,
@@ -335,7 +342,8 @@ def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
             quoted_strings_can_be_null=False,
         )
         serial = arrow_csv.ReadOptions(use_threads=False)  # only then are lines named in errors
-        return arrow_csv.read_csv(path, read_options=serial, convert_options=convert)
+        found = arrow_csv.read_csv(path, read_options=serial, convert_options=convert)
+        return found.rename_columns(list(table.names))
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
         line = re.search(r"Row #(\d+)", str(error))
         column = re.search(r"column #(\d+)", str(error))
@@ -348,6 +356,40 @@ def read_rows(path: Path, shown: str, table: Table) -> pa.Table:
             where=where,
             fix="Give the file the declared columns and types (docs/reference/data-dictionary.md).",
         ) from None
+
+
+def read_parts(
+    path: Path, shown: str, table: Table, columns: dict[str, str]
+) -> tuple[pa.Table, list[FileFacts]]:
+    """Read rows of a declared table from a file, or from a folder of Parquet files.
+
+    Args:
+        path: The file or folder.
+        shown: Its name in messages.
+        table: The declaration.
+        columns: The file's names of columns by the declared ones, where they differ.
+
+    Returns:
+        The rows in order of the files' names, and name, hash and size of each file.
+
+    Raises:
+        SourceError: If there is no file, or one does not hold the table.
+    """
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not parts:
+        raise SourceError(
+            "A source folder is empty.",
+            expected="Parquet files",
+            found="none",
+            where=shown,
+            fix="Correct `file` in study.toml.",
+        )
+    rows, facts = [], []
+    for part in parts:
+        name = shown if part == path else f"{shown}/{part.name}"
+        rows.append(read_rows(part, name, table, columns))
+        facts.append(FileFacts(name, file_hash(part), part.stat().st_size))
+    return pa.concat_tables(rows), facts
 
 
 def write_csv(rows: pa.Table, path: Path) -> None:

@@ -10,7 +10,7 @@ from scipy.linalg import hadamard
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.survey.estimates import scattered
-from ravenstein.survey.stages import numbers
+from ravenstein.survey.stages import LonelyPSU, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -257,14 +257,16 @@ def bootstrap(
         $\lambda_s = \sqrt{n^*_s f_1\cdots f_{s-1}(1-f_s)/(n_s-n^*_s)}$.
 
     Raises:
-        SurveyError: If a stratum has one PSU that was not certain.
+        SurveyError: If a stratum has one PSU that was not certain, unless the rule is to take
+            it as certain (or remove it, which adds as little): its factor is then 1.
 
     Source:
         Rao, Wu, Yue, Survey Methodology 18, 1992; Canty, Davison, The Statistician 48, 1999;
         Preston, Survey Methodology 35, 2009.
     """
     _refuse_unequal(design, "bootstrap")
-    if design.stages[0].lonely.size or count < 2:
+    certain = design.lonely in (LonelyPSU.CERTAINTY, LonelyPSU.REMOVE)
+    if (design.stages[0].lonely.size and not certain) or count < 2:
         raise SurveyError(
             "There is nothing to draw from.",
             expected="two or more PSUs a stratum, two or more replicates",
@@ -297,6 +299,8 @@ def _repeated(stage: Stage, count: int, generator: np.random.Generator) -> Matri
     """Return how often each PSU is drawn, without replacement if the population is finite."""
     factors = np.ones((stage.stratum.size, count))
     for stratum, size in enumerate(stage.sampled.tolist()):
+        if size < 2:
+            continue
         inside = np.flatnonzero(stage.stratum == stratum)
         fraction = stage.fraction[inside[0]]
         if fraction == 0:

@@ -167,6 +167,122 @@ SURVEY_UNSAMPLED = Table(
     source="Port traffic not covered by the survey; in the bundled study, the twin",
 )
 
+STAGES = CodeList(
+    "weighting stage",
+    {
+        "shift": "Shifts and crossings, sampling interval",
+        "nonresponse": "Non-response",
+        "minimums": "Minimum interviews",
+        "traffic": "Port traffic",
+        "unsampled": "Unsampled routes and hours",
+    },
+    source="International Passenger Survey, weighting of 2017",
+)
+
+FLOWS = CodeList(
+    "migration direction",
+    {"immigration": "Immigration", "emigration": "Emigration"},
+    source="UN, Recommendations on Statistics of International Migration, Revision 1, 1998",
+)
+
+
+def _weight(name: str, title: str) -> Column:
+    return Column(name, ColumnType.NUMBER, title, unit="ratio", minimum=0)
+
+
+SURVEY_WEIGHTS = Table(
+    "survey_weights",
+    "Weights of each interview, stage by stage",
+    grain=("serial",),
+    columns=(
+        Column("serial", _INTEGER, "Number of the interview", unit="number", minimum=0),
+        *(_weight(name, title) for name, title in STAGES.labels.items()),
+        Column(
+            "final",
+            ColumnType.NUMBER,
+            "Final weight: the product of the stages",
+            minimum=0,
+            unit="passengers",
+        ),
+    ),
+    source="survey_contacts and the four tables of its weighting",
+)
+
+SURVEY_STAGES = Table(
+    "survey_stages",
+    "What each stage of the weighting did in each cell: the quality report",
+    grain=("month", "stage", "cell"),
+    columns=(
+        _MONTH,
+        Column("stage", _TEXT, "Stage", codes=STAGES),
+        Column("cell", _TEXT, "Cell, its codes joined by /"),
+        _count("cases", "Interviews that count", "interviews"),
+        Column("smallest", ColumnType.NUMBER, "Smallest weight of the stage", unit="ratio"),
+        Column("mean", ColumnType.NUMBER, "Mean weight of the stage", unit="ratio"),
+        Column("largest", ColumnType.NUMBER, "Largest weight of the stage", unit="ratio"),
+    ),
+    source="survey_weights",
+)
+
+_YEAR = Column("year", _INTEGER, "Calendar year", unit="calendar year", minimum=1900)
+_FLOW = Column("direction", _TEXT, "Direction", codes=FLOWS)
+_POINT = Column("point", ColumnType.NUMBER, "Long-term migrants", unit="persons")
+_DRAWS = Column(
+    "draws", ColumnType.DRAWS, "Bootstrap replicates of all weighting stages", unit="persons"
+)
+_BEHIND = "survey_contacts, weighted in every replicate"
+
+SURVEY_MIGRANTS = Table(
+    "survey_migrants",
+    "Long-term migrants by stated intention, by citizenship and reason",
+    grain=("year", "direction", "citizenship", "reason"),
+    columns=(
+        _YEAR,
+        _FLOW,
+        Column("citizenship", _TEXT, "Citizenship group", codes=CITIZENSHIPS),
+        Column("reason", _TEXT, "Main reason", codes=REASONS),
+        _POINT,
+        _DRAWS,
+    ),
+    source=_BEHIND,
+)
+
+SURVEY_MIGRANTS_BY_AGE = Table(
+    "survey_migrants_by_age",
+    "Long-term migrants by stated intention, by age and sex",
+    grain=("year", "direction", "age_group", "sex"),
+    columns=(
+        _YEAR,
+        _FLOW,
+        Column(
+            "age_group", _TEXT, "Age group", pattern=r"\d+-\d+|\d+\+", age_definition="at event"
+        ),
+        Column("sex", _TEXT, "Sex", codes=SEX),
+        _POINT,
+        _DRAWS,
+    ),
+    source=_BEHIND,
+)
+
+SURVEY_FLOWS = Table(
+    "survey_flows",
+    "Long-term immigration, emigration and net migration by stated intention",
+    grain=("year", "flow"),
+    columns=(
+        _YEAR,
+        Column(
+            "flow", _TEXT, "Immigration, emigration or net", pattern="immigration|emigration|net"
+        ),
+        _count("contacts", "Interviews of migrants", "interviews"),
+        Column("persons", ColumnType.NUMBER, "Long-term migrants", unit="persons"),
+        Column("standard_error", ColumnType.NUMBER, "Standard error", unit="persons", minimum=0),
+        Column("lower", ColumnType.NUMBER, "Lower bound of the 95 % interval", unit="persons"),
+        Column("upper", ColumnType.NUMBER, "Upper bound of the 95 % interval", unit="persons"),
+    ),
+    source="survey_migrants",
+)
+
 TABLES = (
     SURVEY_CONTACTS, SURVEY_SHIFTS, SURVEY_NONRESPONSE, SURVEY_TRAFFIC, SURVEY_UNSAMPLED,
+    SURVEY_WEIGHTS, SURVEY_STAGES, SURVEY_MIGRANTS, SURVEY_MIGRANTS_BY_AGE, SURVEY_FLOWS,
 )  # fmt: skip

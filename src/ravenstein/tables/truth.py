@@ -5,7 +5,7 @@ from __future__ import annotations
 from ravenstein.core.schema import CodeList, Column, ColumnType, Table
 from ravenstein.tables.border import SEX
 from ravenstein.tables.geography import area_column
-from ravenstein.tables.passenger_survey import CITIZENSHIPS, REASONS
+from ravenstein.tables.passenger_survey import CITIZENSHIPS, FLOWS, REASONS
 from ravenstein.tables.population import COMPONENTS, year_column
 
 DEFINITIONS = CodeList(
@@ -30,12 +30,6 @@ SHORT_TERM_DEFINITIONS = CodeList(
         "un_3_to_12_work_or_study": "Stays or absences of 3 to 12 months for work or study (UN)",
     },
     source="ONS, Short-Term International Migration: the three definitions",
-)
-
-FLOWS = CodeList(
-    "migration direction",
-    {"immigration": "Immigration", "emigration": "Emigration"},
-    source="UN, Recommendations on Statistics of International Migration, Revision 1, 1998",
 )
 
 SPECIAL_POPULATIONS = CodeList(

@@ -29,6 +29,7 @@ STATED = ("under_3_months", "3_to_12_months", "12_months_or_more")
 REGIONS = ("country", "europe", "elsewhere")
 FULL, MINIMUM, MIGRATION_SLOT = 1, 3, 4
 _NIGHT = 2
+_LAND = 3
 _EUROPE = (1, 2)  # places in CITIZENSHIPS
 
 
@@ -120,16 +121,19 @@ def interviews(
     direction = 1 - c["arrival"][rows]
     shift = ((c["route"][rows] * 2 + direction) * drawn.days + when) * 3 + part
     framed = drawn.possible.ravel()[shift]
+    # nobody counts passengers at the land border: they are in no table of the survey
+    uncounted = ~framed & (drawn.routes.mode[c["route"][rows]] == _LAND)
     passing = {
         "month": drawn.month(when),
         "route": c["route"][rows],
         "direction": direction,
     }
+    missed = ~framed & ~uncounted
     counts = {
         "traffic": counted({name: values[framed] for name, values in passing.items()}),
         "unsampled": counted(
-            {name: values[~framed] for name, values in passing.items()}
-            | {"region": _region(journeys, rows[~framed])}
+            {name: values[missed] for name, values in passing.items()}
+            | {"region": _region(journeys, rows[missed])}
         ),
     }
     in_sample = drawn.sampled.ravel()[shift]

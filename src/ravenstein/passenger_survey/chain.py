@@ -1,0 +1,208 @@
+"""All stages in their order: a month's interviews to final weights, in every replicate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.passenger_survey import stages
+from ravenstein.passenger_survey.cells import cells, rounded, sums
+from ravenstein.survey.design import Selection, design
+from ravenstein.survey.replicates import bootstrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ravenstein.passenger_survey.cells import Weights
+    from ravenstein.passenger_survey.stages import Stage
+
+    Columns = Mapping[str, NDArray[Any]]
+
+ORDER = ("shift", "nonresponse", "minimums", "traffic", "unsampled")
+_FULL, _MINIMUM = 1, 3
+_CROSSINGS = (600, 900)  # port routes whose ferries and trains are sampled by crossing
+
+
+@dataclass(frozen=True, eq=False)
+class Month:
+    """What a month's weights are made of: columns of the declared tables, by name.
+
+    Args:
+        contacts: Of `survey_contacts` [n].
+        shifts: Of `survey_shifts`.
+        nonresponse: Of `survey_nonresponse`.
+        traffic: Of `survey_traffic`.
+        unsampled: Of `survey_unsampled`.
+    """
+
+    contacts: Columns
+    shifts: Columns
+    nonresponse: Columns
+    traffic: Columns
+    unsampled: Columns
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """A month's weights.
+
+    Args:
+        final: Final weights [n, R], the full sample first.
+        stages: Each stage by name.
+        collapsed: Cells that were merged, and why.
+        lonely: Shifts alone in their stratum, kept as certain.
+    """
+
+    final: Weights
+    stages: dict[str, Stage]
+    collapsed: tuple[str, ...]
+    lonely: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """Everything a reader should look at."""
+        return [*self.collapsed, *(w for stage in self.stages.values() for w in stage.warnings)]
+
+
+def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tuple[Weights, int]:
+    """Draw bootstrap factors of shifts within route × direction, the full sample first.
+
+    Args:
+        contacts: Columns of the interviews of a month [n].
+        count: Number of replicates, besides the full sample.
+        generator: The month's generator.
+
+    Returns:
+        Factors [n, 1 + count], and the number of shifts that are alone in their stratum and
+        therefore kept as certain.
+
+    Source:
+        Rao, Wu, Yue, Survey Methodology 18, 1992.
+    """
+    n = contacts["portroute"].size
+    if not count:
+        return np.ones((n, 1)), 0
+    strata = contacts["portroute"] * 10 + contacts["arrivedepart"]
+    sample = design(Selection(contacts["shiftno"], strata), weights=np.ones(n), lonely="certainty")
+    drawn = bootstrap(sample, count, generator)
+    return np.hstack([np.ones((n, 1)), drawn.factors[drawn.unit]]), sample.lonely_strata
+
+
+def weigh(
+    month: Month, factor: Weights, *, lonely: int = 0, decimals: int | None = None
+) -> Weighted:
+    """Weigh a month's interviews through all stages, in the full sample and every replicate.
+
+    Args:
+        month: The month.
+        factor: Factors of `factors` [n, R]; ones for the full sample alone.
+        lonely: Number of shifts kept as certain.
+        decimals: Decimals to which stage weights are rounded, half up; none where not given.
+
+    Returns:
+        The weights. Cells of traffic or of unsampled passengers that are empty in the sample or
+        in any replicate are merged: routes within their mode and direction, regions of residence
+        within mode and direction; the merged cells are named.
+
+    Raises:
+        SurveyError: As the stages do.
+    """
+    c, by_shift = month.contacts, _by_shift(month)
+    made = {"shift": by_shift}
+    held = factor * rounded(by_shift.weights, decimals)
+    t = month.nonresponse
+    missed = t["migtotal"] + t["ordtotal"]
+    some = missed > 0
+    made["nonresponse"] = stages.nonresponse(
+        held,
+        ((c["portroute"], c["arrivedepart"]), (c["weekday"],)),
+        ((t["portroute"][some], t["arrivedepart"][some]), (t["weekday"][some],), missed[some]),
+        (_migrants(c), np.zeros(held.shape[0])),
+        (c["migsi"], c["tandtsi"]),
+    )
+    held = held * rounded(made["nonresponse"].weights, decimals)
+    kind = np.select([c["response"] == _FULL, c["response"] == _MINIMUM],
+                     [stages.FULL, stages.MINIMUM], stages.MIGRATION_SLOT)  # fmt: skip
+    made["minimums"] = stages.minimums(held, (_mode(c), c["arrivedepart"], c["residence"]), kind)
+    held = held * rounded(made["minimums"].weights, decimals)
+    collapsed: list[str] = []
+    own, known, notes = _merged(
+        held, (c["portroute"], c["arrivedepart"]), month.traffic, ("portroute", "arrivedepart"), 1
+    )
+    collapsed += [f"traffic: {note}" for note in notes]
+    made["traffic"] = stages.traffic(held, own, (known, month.traffic["passengers"]))
+    held = held * rounded(made["traffic"].weights, decimals)
+    own, known, notes = _merged(
+        held, (_mode(c), c["arrivedepart"], c["residence"]), month.unsampled,
+        ("mode", "arrivedepart", "residence"), 2,
+    )  # fmt: skip
+    collapsed += [f"unsampled: {note}" for note in notes]
+    made["unsampled"] = stages.unsampled(held, own, (known, month.unsampled["passengers"]))
+    final = held * rounded(made["unsampled"].weights, decimals)
+    return Weighted(final, made, tuple(collapsed), lonely)
+
+
+def _mode(columns: Columns) -> NDArray[Any]:
+    """Return the mode of each route: hundreds below 600 are air, 600 and 700 sea, 800 tunnel."""
+    hundreds = columns["portroute"] // 100
+    return np.where(hundreds < 6, 1, np.where(hundreds < 8, 6, 8))
+
+
+def _migrants(contacts: Columns) -> NDArray[np.bool_]:
+    """Return who states a stay of 12 months or more [n]."""
+    return np.asarray(contacts["stay_stated"] == "12_months_or_more")
+
+
+def _by_shift(month: Month) -> Stage:
+    c, s = month.contacts, month.shifts
+    names = ("portroute", "arrivedepart", "weekday", "am_pm_night")
+    crossing = (c["portroute"] >= _CROSSINGS[0]) & (c["portroute"] < _CROSSINGS[1])
+    return stages.shift(
+        [c[name] for name in names],
+        ([s[name] for name in names], s["possible"], s["sampled"]),
+        (c["shiftno"], c["shuttle"]),
+        (~crossing, crossing),
+        c["migsi"],
+    )
+
+
+def _merged(
+    held: Weights,
+    own: Sequence[NDArray[Any]],
+    table: Columns,
+    names: Sequence[str],
+    kept: int,
+) -> tuple[list[Any], list[Any], list[str]]:
+    """Return columns of interviews and table in which empty cells are merged with their siblings.
+
+    A cell is empty if it has passengers but no weight in the sample or in a replicate. Its last
+    column is dropped there and in its siblings (for traffic, the route gives way to its mode).
+    """
+    given = {"mode": _mode(table)} | dict(table)
+    theirs = [given[name] for name in names]
+    fine = cells(own, theirs)
+    passengers = np.bincount(fine.rows[1], given["passengers"], minlength=fine.count)
+    empty = (passengers > 0) & (sums(held, fine.rows[0], fine.count) <= 0).any(axis=1)
+    if not empty.any():
+        return list(own), theirs, []
+    # what siblings share: the direction, and the mode
+    ours_mode = _mode({"portroute": own[0]}) if names[0] == "portroute" else own[0]
+    their_mode = given["mode"]
+    wide = cells((ours_mode, own[1]), (their_mode, theirs[1]))
+    merged = np.zeros(wide.count, dtype=np.bool_)
+    merged[wide.rows[1][empty[fine.rows[1]]]] = True
+    last = 0 if names[0] == "portroute" else len(names) - 1
+    columns = []
+    for side, (parts, mode) in enumerate(((own, ours_mode), (theirs, their_mode))):
+        joined = merged[wide.rows[side]]
+        part = list(parts)
+        replaced = mode if last == 0 else np.full(mode.size, "all")
+        part[last] = np.where(joined, np.char.add("all ", replaced.astype(str)),
+                              part[last].astype(str))  # fmt: skip
+        columns.append(part)
+    note = f"{int(empty.sum())} empty cells ({fine.named(empty)}) merged within mode and direction"
+    return columns[0], columns[1], [note]
