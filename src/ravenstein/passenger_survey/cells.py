@@ -64,9 +64,9 @@ def cells(*tables: Sequence[Any]) -> Cells:
     kinds, rows = np.unique(key, return_inverse=True)
     labels = []
     for kind in kinds.tolist():
-        codes = []
+        rest, codes = kind, []
         for texts in reversed(levels):
-            kind, code = divmod(kind, len(texts))
+            rest, code = divmod(rest, len(texts))
             codes.append(texts[code])
         labels.append("/".join(reversed(codes)))
     return Cells(tuple(np.split(rows.ravel(), np.cumsum(sizes)[:-1])), tuple(labels))
@@ -92,11 +92,8 @@ def _levels(parts: list[NDArray[Any]]) -> tuple[Codes, list[str]]:
 
 def _text(value: Any) -> str:
     """Return a code as text: numbers without decimals, blanks off, missing as a dash."""
-    text = (
-        ""
-        if value is None or (isinstance(value, float) and np.isnan(value))
-        else str(value).strip()
-    )
+    missing = value is None or (isinstance(value, float) and np.isnan(value))
+    text = "" if missing else str(value).strip()
     if text.replace(".", "", 1).lstrip("-").isdigit():
         text = f"{float(text):g}"
     return text if text and text.lower() != "nan" else _MISSING
@@ -121,6 +118,36 @@ def _sums(weights: Any, of: Any, count: int) -> Any:
         cell = of[row]
         for r in range(weights.shape[1]):
             out[cell, r] += weights[row, r]
+    return out
+
+
+def product(
+    prior: Weights, factors: Weights, takes: Codes, times: NDArray[np.float64], scale: float
+) -> Weights:
+    """Return prior × factor of the row's cell × the row's own, without large steps between.
+
+    Args:
+        prior: Weights before [n, R].
+        factors: Factors of cells [cells, R]; one column serves all replicates.
+        takes: Cell of each row [n].
+        times: What each row multiplies by [n].
+        scale: Ten to the number of decimals to round to, half up, before multiplying; 0 for none.
+    """
+    wide = np.ascontiguousarray(np.broadcast_to(factors, (factors.shape[0], prior.shape[1])))
+    made: Weights = _product(np.ascontiguousarray(prior), wide, takes, times, scale)
+    return made
+
+
+@njit(cache=True)
+def _product(prior: Any, factors: Any, takes: Any, times: Any, scale: float) -> Any:
+    out = np.empty_like(prior)
+    for row in range(prior.shape[0]):
+        cell = takes[row]
+        for r in range(prior.shape[1]):
+            own = factors[cell, r] * times[row]
+            if scale > 0:
+                own = np.floor(own * scale + 0.5 + 1e-6) / scale
+            out[row, r] = prior[row, r] * own
     return out
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.passenger_survey import stages
-from ravenstein.passenger_survey.cells import cells, rounded, sums
+from ravenstein.passenger_survey.cells import cells, sums
 from ravenstein.survey.design import Selection, design
 from ravenstein.survey.replicates import bootstrap
 
@@ -113,7 +113,7 @@ def weigh(
     """
     c, by_shift = month.contacts, _by_shift(month)
     made = {"shift": by_shift}
-    held = factor * rounded(by_shift.weights, decimals)
+    held = by_shift.applied(factor, decimals)
     t = month.nonresponse
     missed = t["migtotal"] + t["ordtotal"]
     some = missed > 0
@@ -124,25 +124,25 @@ def weigh(
         (_migrants(c), np.zeros(held.shape[0])),
         (c["migsi"], c["tandtsi"]),
     )
-    held = held * rounded(made["nonresponse"].weights, decimals)
+    held = made["nonresponse"].applied(held, decimals)
     kind = np.select([c["response"] == _FULL, c["response"] == _MINIMUM],
                      [stages.FULL, stages.MINIMUM], stages.MIGRATION_SLOT)  # fmt: skip
     made["minimums"] = stages.minimums(held, (_mode(c), c["arrivedepart"], c["residence"]), kind)
-    held = held * rounded(made["minimums"].weights, decimals)
+    held = made["minimums"].applied(held, decimals)
     collapsed: list[str] = []
     own, known, notes = _merged(
         held, (c["portroute"], c["arrivedepart"]), month.traffic, ("portroute", "arrivedepart"), 1
     )
     collapsed += [f"traffic: {note}" for note in notes]
     made["traffic"] = stages.traffic(held, own, (known, month.traffic["passengers"]))
-    held = held * rounded(made["traffic"].weights, decimals)
+    held = made["traffic"].applied(held, decimals)
     own, known, notes = _merged(
         held, (_mode(c), c["arrivedepart"], c["residence"]), month.unsampled,
         ("mode", "arrivedepart", "residence"), 2,
     )  # fmt: skip
     collapsed += [f"unsampled: {note}" for note in notes]
     made["unsampled"] = stages.unsampled(held, own, (known, month.unsampled["passengers"]))
-    final = held * rounded(made["unsampled"].weights, decimals)
+    final = made["unsampled"].applied(held, decimals)
     return Weighted(final, made, tuple(collapsed), lonely)
 
 

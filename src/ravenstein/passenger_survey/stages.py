@@ -7,16 +7,18 @@ Survey, weighting of 2017.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.passenger_survey.cells import cells, few, refuse, rounded, sums
+from ravenstein.passenger_survey.cells import cells, few, product, refuse, rounded, sums
 from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from ravenstein.passenger_survey.cells import Cells, Codes, Weights
 
@@ -26,21 +28,44 @@ _LEAST, _MOST = 50, 5000
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What a stage made.
+    """What a stage made: a factor of each cell, and how rows take it.
 
     Args:
-        weights: Its own weight [n, R]; 0 for rows that carry none.
+        factors: Factor of each cell, and a last one of 1 [cells + 1, R].
+        takes: Which factor each row takes [n].
+        times: What each row multiplies it by; 0 for rows that carry no weight [n].
         cells: Its cells.
         of: Cell of each row [n].
         cases: Rows that count, by cell [cells].
         warnings: What a reader should look at.
     """
 
-    weights: Weights
+    factors: Weights
+    takes: Codes
+    times: NDArray[np.float64]
     cells: Cells
     of: Codes
     cases: Codes
     warnings: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> Weights:
+        """The stage's own weight [n, R]."""
+        return self.applied(np.ones((self.of.size, self.factors.shape[1])))
+
+    def applied(self, prior: Weights, decimals: int | None = None) -> Weights:
+        """Return prior weights times the stage's own, rounded first if decimals are given.
+
+        Args:
+            prior: Weights before [n, R].
+            decimals: Decimals to which the stage's own weight is rounded, half up.
+        """
+        scale = 0.0 if decimals is None else 10.0**decimals
+        return product(prior, self.factors, self.takes, self.times, scale)
+
+
+def _with_one(factors: Weights) -> Weights:
+    return np.concatenate([factors, np.ones((1, factors.shape[1]))])
 
 
 def shift(
@@ -106,7 +131,8 @@ def shift(
             f"shift: {int((outside > 0).sum())} strata have weights below {_LEAST} or above {_MOST}"
         )
     cases = np.bincount(of, minlength=known.count)
-    return Stage(weight[:, None], known, of, cases, tuple(warnings))
+    none = np.full(of.size, known.count)
+    return Stage(np.ones((known.count + 1, 1)), none, weight, known, of, cases, tuple(warnings))
 
 
 def _distinct(of: Codes, unit: Codes, count: int) -> Codes:
@@ -173,12 +199,11 @@ def nonresponse(
             "non-response", "A group has non-response but no respondents.",
             "respondents in every group", group.named(where), "Merge the group with a neighbour.",
         )  # fmt: skip
-    with np.errstate(invalid="ignore", divide="ignore"):
-        base = np.where(answered > 0, (grossed + answered) / answered, 1.0)[of]
+    base = np.where(answered > 0, (grossed + answered) / np.where(answered > 0, answered, 1), 1.0)
     migsi, tandtsi = (np.asarray(step, dtype=np.float64) for step in intervals)
-    weight = base * np.where(migrant, 1.0, tandtsi / migsi)[:, None]
+    times = np.where(migrant, 1.0, tandtsi / migsi) * ~silent
     warnings = few("non-response", group, cases, "respondents")
-    return Stage(np.where(silent[:, None], 0.0, weight), group, of, cases, tuple(warnings))
+    return Stage(_with_one(base), of, times, group, of, cases, tuple(warnings))
 
 
 def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
@@ -209,9 +234,11 @@ def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
             "full interviews beside minimums", known.named(alone),
             "Merge the strata with neighbours.",
         )  # fmt: skip
-    ratio = np.where(fulls > 0, (fulls + lasts) / np.where(fulls > 0, fulls, 1), 1.0)[of]
-    weight = np.where(full[:, None], ratio, np.where(least, 0.0, 1.0)[:, None])
-    return Stage(weight, known, of, cases, tuple(few("minimums", known, cases, "full interviews")))
+    ratio = np.where(fulls > 0, (fulls + lasts) / np.where(fulls > 0, fulls, 1), 1.0)
+    takes = np.where(full, of, known.count)
+    warnings = few("minimums", known, cases, "full interviews")
+    times = np.where(least, 0.0, 1.0)
+    return Stage(_with_one(ratio), takes, times, known, of, cases, tuple(warnings))
 
 
 def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
@@ -236,10 +263,11 @@ def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], 
     counted = prior[:, 0] > 0
     cases = np.bincount(of[counted], minlength=known.count)
     _refuse_one_sided("traffic", known, cases, total)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = np.where(held > 0, total[:, None] / held, 0.0)
-    weight = np.where(prior > 0, factor[of], 0.0)
-    return Stage(weight, known, of, cases, tuple(few("traffic", known, cases, "cases")))
+    factor = np.where(held > 0, total[:, None] / np.where(held > 0, held, 1), 0.0)
+    warnings = few("traffic", known, cases, "cases")
+    return Stage(
+        _with_one(factor), of, counted.astype(np.float64), known, of, cases, tuple(warnings)
+    )
 
 
 def _refuse_one_sided(stage: str, known: Cells, cases: Codes, total: Any) -> None:
@@ -285,9 +313,9 @@ def unsampled(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any]
             f"{known.named(alone)}: {total[alone].sum():,.0f} passengers",
             "Merge the cells with neighbours: they would be lost.",
         )  # fmt: skip
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = np.where(held > 0, (held + total[:, None]) / held, 1.0)
-    return Stage(factor[of], known, of, cases, tuple(few("unsampled", known, cases, "cases")))
+    factor = np.where(held > 0, (held + total[:, None]) / np.where(held > 0, held, 1), 1.0)
+    warnings = few("unsampled", known, cases, "cases")
+    return Stage(_with_one(factor), of, np.ones(of.size), known, of, cases, tuple(warnings))
 
 
 def imbalance(
@@ -322,7 +350,7 @@ def imbalance(
     residents = taking & (number % 2 == 0) & (number > 0)
     held = sums(prior * residents[:, None], of, known.count)
     ratio = np.where(held > 0, gained / np.where(held > 0, held, 1), 0.0)
-    weight = np.where(residents[:, None], 1 - ratio[of], factor[:, None])
+    takes = np.where(residents, of, known.count)
     left = (held[:, 0] == 0) & (np.abs(gained[:, 0]) > 0)
     warnings = []
     if left.any():
@@ -330,11 +358,12 @@ def imbalance(
             f"imbalance: {int(left.sum())} route flows have no residents to balance with: traffic "
             f"changes by {gained[left, 0].sum():+,.0f} ({known.named(left)})"
         )
-    low = float(weight[:, 0].min(initial=1))
+    made = Stage(_with_one(1 - ratio), takes, np.where(residents, 1.0, factor), known, of, of)
+    low = float(made.weights[:, 0].min(initial=1))
     if low < 0.5:
         warnings.append(f"imbalance: the smallest weight is {low:.3f}")
     cases = np.bincount(of[taking], minlength=known.count)
-    return Stage(weight, known, of, cases, tuple(warnings))
+    return replace(made, cases=cases, warnings=tuple(warnings))
 
 
 def final(stages: Sequence[Weights], decimals: int | None = None) -> Weights:

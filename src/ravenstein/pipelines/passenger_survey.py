@@ -34,6 +34,7 @@ from ravenstein.tables.passenger_survey import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ravenstein.passenger_survey.stages import Stage
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
@@ -114,15 +115,18 @@ def _weighed(
 ) -> tuple[dict[str, Totals], pa.Table, pa.Table, list[str]]:
     """Weigh month by month; add up migrants, keep weights and the report of the stages."""
     contacts = tables["survey_contacts"]
+    order = np.lexsort((contacts["serial"], contacts["interviewed_on"].astype("datetime64[M]")))
+    contacts = {name: values[order] for name, values in contacts.items()}
     month_of = contacts["interviewed_on"].astype("datetime64[M]")
-    months = np.unique(month_of)
+    months, starts = np.unique(month_of, return_index=True)
+    ends = [*starts[1:], month_of.size]
     years = sorted({int(str(month)[:4]) for month in months})
     totals = _totals(years, run.draws)
     weights: list[pa.Table] = []
     report: list[pa.Table] = []
     warnings: list[str] = []
-    for month in months:
-        chosen = {name: values[month_of == month] for name, values in contacts.items()}
+    for month, start, end in zip(months, starts, ends, strict=True):
+        chosen = {name: values[start:end] for name, values in contacts.items()}
         others = [
             {n: v[table["month"].astype("datetime64[M]") == month] for n, v in table.items()}
             for table in (tables[kind] for kind in KINDS[1:])
@@ -176,8 +180,13 @@ def _add(totals: dict[str, Totals], contacts: dict[str, NDArray[Any]], found: We
 
 
 def _weights(serial: NDArray[Any], found: Weighted) -> pa.Table:
-    columns = {name: found.stages[name].weights[:, 0] for name in ORDER}
+    columns = {name: _own(found.stages[name]) for name in ORDER}
     return pa.table({"serial": serial} | columns | {"final": found.final[:, 0]})
+
+
+def _own(stage: Stage) -> NDArray[np.float64]:
+    """Return a stage's weight in the full sample [n]."""
+    return np.asarray(stage.factors[stage.takes, 0] * stage.times)
 
 
 def _report(month: Any, found: Weighted) -> pa.Table:
@@ -185,7 +194,7 @@ def _report(month: Any, found: Weighted) -> pa.Table:
     for name in ORDER:
         stage = found.stages[name]
         held = np.flatnonzero(stage.cases)
-        own = stage.weights[:, 0]
+        own = _own(stage)
         carried = own > 0
         low, high = np.full(stage.cells.count, np.inf), np.zeros(stage.cells.count)
         np.minimum.at(low, stage.of[carried], own[carried])
