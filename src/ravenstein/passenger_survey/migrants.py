@@ -91,30 +91,42 @@ def flows(totals: Totals) -> dict[str, list[Any]]:
     r"""Return immigration, emigration and net migration of each year, with their errors.
 
     Args:
-        totals: Totals by year, direction and more.
+        totals: Totals by year, direction, citizenship and reason.
 
     Returns:
-        Columns `year`, `flow`, `contacts`, `persons`, `standard_error`, `lower` and `upper` (95 %).
+        Columns `year`, `flow`, `by` (`all`, `citizenship` or `reason`), `category`, `contacts`,
+        `persons`, `standard_error`, `lower` and `upper` (95 %); categories without any interview in
+        a year are left out.
 
     Notes:
         Arrivals and departures are independent samples. Standard errors are those of the
-        replicates about their mean; intervals are the estimate ± 1.96 of them.
+        replicates about their mean; intervals are the estimate ± 1.96 of them, not below 0 for a
+        flow in one direction.
     """
-    years, rest = totals.labels["year"], int(np.prod(totals.shape[2:]))
-    weights = totals.weights.reshape(len(years), 2, rest, -1).sum(axis=2)
-    contacts = totals.contacts.reshape(len(years), 2, rest).sum(axis=2)
+    years = totals.labels["year"]
+    weights = totals.weights.reshape(*totals.shape, -1)
+    contacts = totals.contacts.reshape(totals.shape)
     rows: dict[str, list[Any]] = {name: [] for name in (
-        "year", "flow", "contacts", "persons", "standard_error", "lower", "upper")}  # fmt: skip
-    for i, year in enumerate(years):
-        into, out = weights[i]
-        for flow, values, count in (
-            ("immigration", into, contacts[i, 0]),
-            ("emigration", out, contacts[i, 1]),
-            ("net", into - out, contacts[i].sum()),
-        ):
-            point, error = float(values[0]), float(values[1:].std(ddof=1))
-            given = (year, flow, int(count), point, error, point - 1.96 * error,
-                     point + 1.96 * error)  # fmt: skip
-            for name, value in zip(rows, given, strict=True):
-                rows[name].append(value)
+        "year", "flow", "by", "category", "contacts", "persons", "standard_error", "lower",
+        "upper")}  # fmt: skip
+    for by, over in (("all", (2, 3)), ("citizenship", (3,)), ("reason", (2,))):
+        categories = totals.labels.get(by, ["all"])
+        held = weights.sum(axis=over).reshape(len(years), 2, len(categories), -1)
+        cases = contacts.sum(axis=over).reshape(len(years), 2, len(categories))
+        for i, k in np.ndindex(len(years), len(categories)):
+            into, out = held[i, 0, k], held[i, 1, k]
+            for flow, values, count in (
+                ("immigration", into, cases[i, 0, k]),
+                ("emigration", out, cases[i, 1, k]),
+                ("net", into - out, cases[i, :, k].sum()),
+            ):
+                if not count:
+                    continue
+                point, error = float(values[0]), float(values[1:].std(ddof=1))
+                low = point - 1.96 * error
+                low = low if flow == "net" else max(low, 0.0)
+                given = (years[i], flow, by, categories[k], int(count), point, error, low,
+                         point + 1.96 * error)  # fmt: skip
+                for name, value in zip(rows, given, strict=True):
+                    rows[name].append(value)
     return rows

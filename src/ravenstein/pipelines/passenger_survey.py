@@ -86,8 +86,11 @@ def passenger_survey(study: Study, run: Run) -> None:
         run.write(
             SURVEY_FLOWS, pa.table(rows), method=flows, inputs=(FromTable("survey_migrants"),)
         )
-        last = {flow: rows["persons"][-3 + i] for i, flow in enumerate(("in", "out", "net"))}
-        step.note = f"{rows['year'][-1]}: " + ", ".join(f"{v:+,.0f} {k}" for k, v in last.items())
+        whole_year = [i for i, by in enumerate(rows["by"]) if by == "all"][-3:]
+        step.note = f"{rows['year'][whole_year[0]]}: " + ", ".join(
+            f"{rows['flow'][i]} {rows['persons'][i]:,.0f} ± {1.96 * rows['standard_error'][i]:,.0f}"
+            for i in whole_year
+        )
 
 
 def _read(study: Study, run: Run, kind: str) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import pyarrow as pa
@@ -15,6 +15,7 @@ from ravenstein.release.tables import PublishedTable
 from ravenstein.store.files import file_hash, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.geography import AREAS
+from ravenstein.tables.passenger_survey import STAGES, SURVEY_FLOWS, SURVEY_STAGES
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER = "release"
 ADDRESS = f"{FOLDER}/index.html"
+_FEW = 30
 _BEHIND_RELEASE = tuple(
     FromTable(name)
     for name in ("population_account", "population_checks", "population_editions", "areas")
@@ -91,6 +93,7 @@ def _content(study: Study, run: Run) -> Release:
     one, every = (
         f"{about.source or about.producer} Edition{what}" for what in (f" {edition}", "s: all")
     )
+    survey, survey_tables = _survey(study, run)
     return Release(
         title=about.title,
         producer=about.producer,
@@ -112,10 +115,41 @@ def _content(study: Study, run: Run) -> Release:
                 (POPULATION_ACCOUNT, account, one),
                 (AREAS, areas, one),
                 (POPULATION_CHECKS, checks, every),
+                *((table, found, about.source or about.producer) for table, found in survey_tables),
             )
         ),
         warnings=tuple(run.warnings),
+        **survey,
     )
+
+
+def _survey(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, pa.Table]]]:
+    """Return what the pages show of the passenger survey, and its tables; nothing without one."""
+    if not study.of_kind("survey_contacts"):
+        return {}, []
+    flows, stages = (
+        run.store.collect(run.read(table).sort(*table.grain))
+        for table in (SURVEY_FLOWS, SURVEY_STAGES)
+    )
+    last = nw.col("month").dt.year() == max(flows["year"].to_pylist())
+    summary = (
+        run.read(SURVEY_STAGES)
+        .filter(last)
+        .with_columns(few=(nw.col("cases") < _FEW).cast(nw.Int64))
+        .group_by("stage")
+        .agg(
+            nw.len().alias("cells"),
+            nw.col("few").sum().cast(nw.Int64),
+            nw.col("smallest").min(),
+            nw.col("largest").max(),
+        )
+    )
+    found = {row["stage"]: row for row in run.store.collect(summary).to_pylist()}
+    content = {
+        "migration": tuple(flows.to_pylist()),
+        "stages": tuple(found[stage] for stage in STAGES.labels if stage in found),
+    }
+    return content, [(SURVEY_FLOWS, flows), (SURVEY_STAGES, stages)]
 
 
 def _write_table(table: PublishedTable, folder: Path) -> None:

@@ -53,6 +53,36 @@ def components_chart(values: Values) -> str:
     return _drawn(_components_spec(), {"series": rows})
 
 
+def flow_chart(values: Values, reach: tuple[float, float]) -> str:
+    """Draw a flow over time as a line with its intervals as a band.
+
+    Args:
+        values: `year`, `persons`, `lower` and `upper` of each year.
+        reach: Smallest and largest value of the axis, so that charts beside it are alike.
+    """
+    frame = [{"year": values[0]["year"], "persons": value} for value in reach]
+    return _drawn(_flow_spec(), {"series": values, "frame": frame})
+
+
+@cache
+def _flow_spec() -> dict[str, Any]:
+    import altair as alt
+
+    y = alt.Y(
+        "persons:Q",
+        title=None,
+        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
+    )
+    x, data = _years(4), alt.NamedData("series")
+    frame = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0).encode(x=x, y=y)
+    low = alt.Y("lower:Q", title=None)
+    band = alt.Chart(data).mark_area(color=DARK_BLUE, opacity=0.25).encode(x=x, y=low, y2="upper:Q")
+    line = alt.Chart(data).mark_line(color=DARK_BLUE, strokeWidth=2.5).encode(x=x, y=y)
+    zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
+    chart = alt.layer(frame, band, line, zero).properties(width=WIDTH / 2, height=170)
+    return _styled(chart, ("series", "frame"))
+
+
 @cache
 def _population_spec() -> dict[str, Any]:
     import altair as alt
@@ -80,7 +110,8 @@ def _years(ticks: int) -> Any:
     import altair as alt
 
     axis = alt.Axis(format="d", grid=False, tickMinStep=1, tickCount=ticks)
-    return alt.X("year:Q", title=None, axis=axis, scale=alt.Scale(nice=False, padding=8))
+    scale = alt.Scale(nice=False, padding=8, zero=False)
+    return alt.X("year:Q", title=None, axis=axis, scale=scale)
 
 
 @cache

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from ravenstein.release import charts, words
 from ravenstein.tables.geography import LEVELS
+from ravenstein.tables.passenger_survey import CITIZENSHIPS, REASONS, STAGES
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Release:
     editions: tuple[Row, ...]
     tables: tuple[PublishedTable, ...]
     warnings: tuple[str, ...] = field(default=())
+    migration: tuple[Row, ...] = field(default=())
+    stages: tuple[Row, ...] = field(default=())
 
     @property
     def states(self) -> list[Area]:
@@ -135,6 +138,9 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
     yield "index.html", _page("index.html", release, root="", views=whole)
     yield "data.html", _page("data.html", release, root="")
     yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
+    if release.migration:
+        view = migration_view(release.migration, release.stages)
+        yield "migration.html", _page("migration.html", release, root="", view=view)
     for area in release.areas:
         page = _page("area.html", release, root="../", view=area_view(area))
         yield f"areas/{area.code}.html", page
@@ -162,6 +168,63 @@ def area_view(area: Area) -> Row:
             [r["status"] for r in area.account], area.largest_residual
         ),
         "has_gross": any(r["internal_in"] is not None for r in area.account),
+    }
+
+
+FLOW_NAMES = {
+    "immigration": "Immigration",
+    "emigration": "Emigration",
+    "net": "Net migration",
+}
+
+
+def migration_view(flows: Sequence[Row], stages: Sequence[Row]) -> Row:
+    """Return what the page on the passenger survey shows: sentences, chart, tables.
+
+    Args:
+        flows: Rows of `survey_flows`.
+        stages: Rows of the quality report: stage, cells, cells with under 30 cases, smallest and
+            largest weight.
+    """
+    rows = [row | {"shown": FLOW_NAMES[row["flow"]]} for row in flows]
+    whole = [row for row in rows if row["by"] == "all"]
+    last = max(row["year"] for row in whole)
+    years = {
+        year: {row["flow"]: row for row in whole if row["year"] == year}
+        for year in sorted({row["year"] for row in whole}, reverse=True)
+    }
+    series = {
+        shown: [
+            {name: r[name] for name in ("year", "persons", "lower", "upper")}
+            for r in whole
+            if r["shown"] == shown
+        ]
+        for shown in FLOW_NAMES.values()
+    }
+    reach = (min(0.0, *(r["lower"] for r in whole)), max(r["upper"] for r in whole))
+    groups = {
+        by: [
+            (labels[code], {r["flow"]: r for r in rows if r["year"] == last and r["by"] == by
+                            and r["category"] == code})
+            for code in labels
+        ]
+        for by, labels in (("citizenship", CITIZENSHIPS.labels), ("reason", REASONS.labels))
+    }  # fmt: skip
+    return {
+        "last": last,
+        "lead": words.migration_sentence(years[last]),
+        "years": years,
+        "charts": [
+            (shown, Markup(charts.flow_chart(values, reach)))
+            for shown, values in series.items()
+            if len(values) > 1
+        ],
+        "groups": {by: [(n, f) for n, f in found if f] for by, found in groups.items()},
+        "stages": [row | {"shown": STAGES.labels[row["stage"]]} for row in stages],
+        "contacts": [
+            (year, sum(f[k]["contacts"] for k in ("immigration", "emigration") if k in f))
+            for year, f in years.items()
+        ],
     }
 
 
@@ -197,6 +260,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": words.number,
+        "rounded": words.rounded,
         "signed": words.signed,
         "level": LEVELS.labels.__getitem__,
         "status": ACCOUNT_STATUS.labels.__getitem__,

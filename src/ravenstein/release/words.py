@@ -67,6 +67,35 @@ def since_sentence(first: int, start: int | None, end: int | None) -> str:
     )
 
 
+def rounded(value: float) -> int:
+    """Return a whole number, rounded half away from zero.
+
+    >>> rounded(2.5), rounded(-2.5)
+    (3, -3)
+    """
+    return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
+
+
+def migration_sentence(flows: dict[str, dict[str, float]]) -> str:
+    """Say how many migrated in a year, and how sure that is.
+
+    Args:
+        flows: `year`, `persons`, `lower` and `upper` of immigration, emigration and net.
+
+    >>> flow = {"year": 2012, "persons": 10.2, "lower": 6.0, "upper": 14.0}
+    >>> migration_sentence({"immigration": flow, "emigration": flow, "net": flow})[:54]
+    'In 2012 an estimated 10 people came to live here for 1'
+    """
+    into, out, net = (flows[name] for name in ("immigration", "emigration", "net"))
+    shown = {n: number(rounded(f["persons"])) for n, f in (("in", into), ("out", out))}
+    low, high = (number(rounded(net[side])) for side in ("lower", "upper"))
+    return (
+        f"In {into['year']} an estimated {shown['in']} people came to live here for 12 months or "
+        f"more and {shown['out']} left for as long. Net migration was "
+        f"{signed(rounded(net['persons']))}; with 95% confidence it lay between {low} and {high}."
+    )
+
+
 def natural_sentence(births: int | None, deaths: int | None) -> str:
     """Say whether births or deaths were more.
 

@@ -10,13 +10,14 @@ CITIZENSHIPS = CodeList(
     "citizenship group",
     {
         "british": "British",
-        "eu15": "European Union of 15, less the country itself",
-        "eu8": "The eight states of eastern Europe that joined on 1 May 2004",
-        "old_commonwealth": "Australia, Canada, New Zealand, South Africa",
-        "new_commonwealth": "Other Commonwealth",
+        "eu15": "European Union of 15",
+        "eu8": "Eight states that joined in 2004",
+        "old_commonwealth": "Old Commonwealth",
+        "new_commonwealth": "New Commonwealth",
         "other": "Other foreign",
     },
-    source="ONS, Long-Term International Migration, table 2.01: citizenship groups",
+    source="ONS, Long-Term International Migration, table 2.01: citizenship groups (Old "
+    "Commonwealth: Australia, Canada, New Zealand, South Africa)",
 )
 
 REASONS = CodeList(
@@ -267,12 +268,14 @@ SURVEY_MIGRANTS_BY_AGE = Table(
 SURVEY_FLOWS = Table(
     "survey_flows",
     "Long-term immigration, emigration and net migration by stated intention",
-    grain=("year", "flow"),
+    grain=("year", "flow", "by", "category"),
     columns=(
         _YEAR,
         Column(
             "flow", _TEXT, "Immigration, emigration or net", pattern="immigration|emigration|net"
         ),
+        Column("by", _TEXT, "What categories are of", pattern="all|citizenship|reason"),
+        Column("category", _TEXT, "Code of the category; all for everybody", pattern="[a-z0-9_]+"),
         _count("contacts", "Interviews of migrants", "interviews"),
         Column("persons", ColumnType.NUMBER, "Long-term migrants", unit="persons"),
         Column("standard_error", ColumnType.NUMBER, "Standard error", unit="persons", minimum=0),
