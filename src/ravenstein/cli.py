@@ -113,7 +113,7 @@ def twin(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of the twin, new or empty.")
     ],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1885,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1885,
     own: Annotated[
         Path | None,
         typer.Option(

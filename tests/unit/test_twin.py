@@ -5,9 +5,9 @@ import pytest
 
 from ravenstein.core.errors import ParameterError
 from ravenstein.twin import truth
-from ravenstein.twin.draws import day
+from ravenstein.twin.draws import age_on, day
 from ravenstein.twin.geography import areas, routes
-from ravenstein.twin.journeys import BACK, MOVE, TWELVE, journeys
+from ravenstein.twin.journeys import BACK, MOVE, TWELVE, journeys, route_weights
 from ravenstein.twin.people import FAR, residents
 from ravenstein.twin.settings import scales, settings
 
@@ -142,11 +142,47 @@ def test_the_truth_counts_each_definition(country):
         "un_12_months", "stated_intention", "residence_12_of_16"))  # fmt: skip
     assert len({un, stated, rule}) == 3, "the definitions differ"
     assert rule == pytest.approx(un, rel=0.1)
-    short = truth.short_term(travelled, years)
+    short = truth.short_term(lived, travelled, years)
     assert short["months_1_to_12"]["year"].size > 3 * short["months_3_to_12"]["year"].size
     assert short["un_3_to_12_work_or_study"]["year"].size > 0
     lengths = c["nights"][c["leg"] == BACK]
     assert ((lengths >= 91) & (lengths < 365)).sum() >= short["months_3_to_12"]["year"].size
+
+
+def test_ages_are_those_of_the_calendar():
+    births = np.array([day(2000, 2, 29), day(2000, 12, 31), day(1999, 1, 1)])
+    on = np.array([day(2001, 2, 28), day(2001, 12, 30), day(2010, 1, 1)])
+    assert age_on(births, on).tolist() == [0, 0, 11]
+
+
+def test_terms_of_service_end_and_begin_again(country):
+    """Armed forces and prisoners stay a share of adults, and of the ages of theirs."""
+    _, lived, travelled = country
+    terms = lived.terms
+    when = day(2011, 7, 2)
+    now = (terms["start"] <= when) & (terms["end"] > when)
+    kinds = np.bincount(terms["kind"][now], minlength=3)
+    assert kinds[1] > kinds[2] > 0
+    age = age_on(lived.persons["birth"][terms["person"][now]], np.full(int(now.sum()), when))
+    assert age.max() < 70
+    locked = terms["kind"] == 2
+    c = travelled.crossings
+    for person, start, end in zip(
+        terms["person"][locked], terms["start"][locked], terms["end"][locked], strict=True
+    ):
+        days = c["day"][c["person"] == person]
+        assert not ((days > start) & (days < end)).any(), "nobody travels from prison"
+
+
+def test_travel_differs_between_people_and_routes_between_areas(country):
+    _, lived, travelled = country
+    c = travelled.crossings
+    here = lived.spells["person"][(lived.spells["start"] < travelled.begin)]
+    trips = np.bincount(c["person"][c["leg"] == BACK], minlength=travelled.resident.size)[here]
+    assert trips.var() / trips.mean() > 2, "some travel much, some never"
+    weights = route_weights(country[0])
+    assert weights.sum(axis=1) == pytest.approx(1)
+    assert weights.std(axis=0).min() > 0
 
 
 def test_counts_add_up():
@@ -179,6 +215,12 @@ def test_scales_and_geography():
         ({"hours": [0.5, 0.5]}, "another form"),
         ({"boys_share": "half"}, "another form"),
         ({"boys_share": float("nan")}, "nan outside"),
+        ({"boys_share": True}, "another form"),
+        ({"survey_unsampled": 0.5}, "neither 0 nor 1"),
+        ({"visits": 0.0}, "must be above 0"),
+        ({"weekdays": [0.0] * 7}, "all 0"),
+        ({"areas": 1}, "1"),
+        ({"block": 1}, "1"),
         ({"emigration": {"base": 0.1, "young": 2.0}}, "2.0 outside 0 to 1"),
         ({"border_coverge": 0.5}, "border_coverge"),
         ({"people": 0}, "0"),
@@ -200,6 +242,11 @@ def test_own_values_are_named_by_file_and_line(tmp_path):
     assert caught.value.where == "mine.toml, line 2, border_coverage"
     own.write_text("survey_nonresponse = 0.5\n")
     assert settings("small", own, perfect=True).at("survey_nonresponse", day(2010, 1, 1)) == 0.5
+    own.write_text("border_coverage = [{ from = 2009-01-01, value = 0.2 }, "
+                   "{ from = 2010-01-01, value = 0.7 }]")  # fmt: skip
+    stepped = settings("small", own)
+    days = [day(2005, 1, 1), day(2009, 6, 1), day(2010, 1, 1)]
+    assert [stepped.at("border_coverage", when) for when in days] == [0.2, 0.2, 0.7]
     own.write_text("survey_nonresponse = \n")
     with pytest.raises(ParameterError, match="not valid TOML"):
         settings("small", own)

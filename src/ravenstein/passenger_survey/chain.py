@@ -119,37 +119,29 @@ def weigh(
     some = missed > 0
     made["nonresponse"] = stages.nonresponse(
         held,
-        ((c["portroute"], c["arrivedepart"]), (c["weekday"],)),
-        ((t["portroute"][some], t["arrivedepart"][some]), (t["weekday"][some],), missed[some]),
+        ((c["port_group"], c["arrivedepart"]), (c["weekday"],)),
+        ((t["port_group"][some], t["arrivedepart"][some]), (t["weekday"][some],), missed[some]),
         (_migrants(c), np.zeros(held.shape[0])),
         (c["migsi"], c["tandtsi"]),
     )
     held = made["nonresponse"].applied(held, decimals)
     kind = np.select([c["response"] == _FULL, c["response"] == _MINIMUM],
                      [stages.FULL, stages.MINIMUM], stages.MIGRATION_SLOT)  # fmt: skip
-    made["minimums"] = stages.minimums(held, (_mode(c), c["arrivedepart"], c["residence"]), kind)
+    made["minimums"] = stages.minimums(
+        held, (c["unsampled_group"], c["arrivedepart"], c["residence"]), kind
+    )
     held = made["minimums"].applied(held, decimals)
     collapsed: list[str] = []
-    own, known, notes = _merged(
-        held, (c["portroute"], c["arrivedepart"]), month.traffic, ("portroute", "arrivedepart"), 1
-    )
+    own, known, notes = _merged(held, c, month.traffic, ("port_group", "arrivedepart"), 0)
     collapsed += [f"traffic: {note}" for note in notes]
     made["traffic"] = stages.traffic(held, own, (known, month.traffic["passengers"]))
     held = made["traffic"].applied(held, decimals)
-    own, known, notes = _merged(
-        held, (_mode(c), c["arrivedepart"], c["residence"]), month.unsampled,
-        ("mode", "arrivedepart", "residence"), 2,
-    )  # fmt: skip
+    names = ("unsampled_group", "arrivedepart", "residence")
+    own, known, notes = _merged(held, c, month.unsampled, names, 2)
     collapsed += [f"unsampled: {note}" for note in notes]
     made["unsampled"] = stages.unsampled(held, own, (known, month.unsampled["passengers"]))
     final = made["unsampled"].applied(held, decimals)
     return Weighted(final, made, tuple(collapsed), lonely)
-
-
-def _mode(columns: Columns) -> NDArray[Any]:
-    """Return the mode of each route: hundreds below 600 are air, 600 and 700 sea, 800 tunnel."""
-    hundreds = columns["portroute"] // 100
-    return np.where(hundreds < 6, 1, np.where(hundreds < 8, 6, 8))
 
 
 def _migrants(contacts: Columns) -> NDArray[np.bool_]:
@@ -159,7 +151,7 @@ def _migrants(contacts: Columns) -> NDArray[np.bool_]:
 
 def _by_shift(month: Month) -> Stage:
     c, s = month.contacts, month.shifts
-    names = ("portroute", "arrivedepart", "weekday", "am_pm_night")
+    names = ("port_group", "arrivedepart", "weekday", "am_pm_night")
     crossing = (c["portroute"] >= _CROSSINGS[0]) & (c["portroute"] < _CROSSINGS[1])
     return stages.shift(
         [c[name] for name in names],
@@ -171,38 +163,25 @@ def _by_shift(month: Month) -> Stage:
 
 
 def _merged(
-    held: Weights,
-    own: Sequence[NDArray[Any]],
-    table: Columns,
-    names: Sequence[str],
-    kept: int,
+    held: Weights, contacts: Columns, table: Columns, names: Sequence[str], gives_way: int
 ) -> tuple[list[Any], list[Any], list[str]]:
     """Return columns of interviews and table in which empty cells are merged with their siblings.
 
-    A cell is empty if it has passengers but no weight in the sample or in a replicate. Its last
-    column is dropped there and in its siblings (for traffic, the route gives way to its mode).
+    A cell is empty if it has passengers but no weight in the sample or in a replicate. One of its
+    columns gives way there, and in all cells of its unsampled port group and direction.
     """
-    given = {"mode": _mode(table)} | dict(table)
-    theirs = [given[name] for name in names]
-    fine = cells(own, theirs)
-    passengers = np.bincount(fine.rows[1], given["passengers"], minlength=fine.count)
+    sides = [[given[name] for name in names] for given in (contacts, table)]
+    fine = cells(*sides)
+    passengers = np.bincount(fine.rows[1], table["passengers"], minlength=fine.count)
     empty = (passengers > 0) & (sums(held, fine.rows[0], fine.count) <= 0).any(axis=1)
     if not empty.any():
-        return list(own), theirs, []
-    # what siblings share: the direction, and the mode
-    ours_mode = _mode({"portroute": own[0]}) if names[0] == "portroute" else own[0]
-    their_mode = given["mode"]
-    wide = cells((ours_mode, own[1]), (their_mode, theirs[1]))
+        return sides[0], sides[1], []
+    wide = cells(*((g["unsampled_group"], g["arrivedepart"]) for g in (contacts, table)))
     merged = np.zeros(wide.count, dtype=np.bool_)
     merged[wide.rows[1][empty[fine.rows[1]]]] = True
-    last = 0 if names[0] == "portroute" else len(names) - 1
-    columns = []
-    for side, (parts, mode) in enumerate(((own, ours_mode), (theirs, their_mode))):
+    for side, (given, columns) in enumerate(zip((contacts, table), sides, strict=True)):
         joined = merged[wide.rows[side]]
-        part = list(parts)
-        replaced = mode if last == 0 else np.full(mode.size, "all")
-        part[last] = np.where(joined, np.char.add("all ", replaced.astype(str)),
-                              part[last].astype(str))  # fmt: skip
-        columns.append(part)
-    note = f"{int(empty.sum())} empty cells ({fine.named(empty)}) merged within mode and direction"
-    return columns[0], columns[1], [note]
+        every = np.array([f"all {group}" for group in given["unsampled_group"].tolist()], object)
+        columns[gives_way] = np.where(joined, every, columns[gives_way].astype(object))
+    group = f"{int(empty.sum())} empty cells ({fine.named(empty)})"
+    return sides[0], sides[1], [f"{group} merged within port group and direction"]

@@ -7,10 +7,11 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ravenstein import __version__
-from ravenstein.core.errors import StoreError
+from ravenstein.core.errors import StoreError, listed
 from ravenstein.core.parameters import text_hash
 from ravenstein.store.database import memory_store
 from ravenstein.store.files import (
@@ -27,7 +28,6 @@ from ravenstein.twin.sources.passenger_survey import design
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 COMPONENTS_FILE = "views/components_of_change.csv"
 _FACTS = "twin.json"
+_OWN = ("views", "truth", _FACTS)
 
 
 def make_twin(
@@ -57,11 +58,15 @@ def make_twin(
     Raises:
         StoreError: If the folder holds other things, or cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / _FACTS).is_file():
+    held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in held if name not in _OWN]
+    yours = folder.resolve() == Path.cwd()
+    if others or folder.is_file() or yours:
         raise StoreError(
-            "The folder holds other things than a twin.",
-            expected="a new or empty folder, or an earlier twin",
-            found=f"{sum(1 for _ in folder.iterdir())} files or folders",
+            "The folder cannot be replaced.",
+            expected="a new or empty folder, or an earlier twin and nothing else; not the one you "
+            "are in",
+            found="the folder you are in" if yours else listed(others, 3) or "a file",
             where=str(folder),
             fix="Choose another folder.",
         )

@@ -61,10 +61,14 @@ def _code(name: str, title: str, low: int, high: int | None = None) -> Column:
 
 _ROUTE = _code("portroute", "Port route", 1)
 _DIRECTION = _code("arrivedepart", "Arrivals (1) or departures (2)", 1, 2)
+_GROUPS = (
+    Column("port_group", _TEXT, "Port group of shifts, non-response and traffic"),
+    Column("unsampled_group", _TEXT, "Port group of unsampled traffic"),
+)
 _WEEKDAY = _code("weekday", "Weekday (1) or weekend (2)", 1, 2)
 _PART = _code("am_pm_night", "Part of the day: 6 to 14 (1), 14 to 22 (2), night (3)", 1, 3)
 _MONTH = Column("month", ColumnType.DATE, "First day of the month")
-_STRATUM = (_MONTH, _ROUTE, _DIRECTION, _WEEKDAY, _PART)
+_STRATUM = (_MONTH, _ROUTE, _DIRECTION, *_GROUPS, _WEEKDAY, _PART)
 
 
 def _count(name: str, title: str, unit: str) -> Column:
@@ -80,6 +84,7 @@ SURVEY_CONTACTS = Table(
         Column("interviewed_on", ColumnType.DATE, "Day of the shift"),
         _ROUTE,
         _DIRECTION,
+        *_GROUPS,
         _WEEKDAY,
         _PART,
         Column("shiftno", _INTEGER, "Number of the shift (PSU)", unit="number", minimum=0),
@@ -150,7 +155,13 @@ SURVEY_TRAFFIC = Table(
     "survey_traffic",
     "Passengers on sampled routes at sampled hours",
     grain=("month", "portroute", "arrivedepart"),
-    columns=(_MONTH, _ROUTE, _DIRECTION, _count("passengers", "Passengers", "passengers")),
+    columns=(
+        _MONTH,
+        _ROUTE,
+        _DIRECTION,
+        *_GROUPS,
+        _count("passengers", "Passengers", "passengers"),
+    ),
     source="Port traffic by air, sea and tunnel; in the bundled study, the twin",
 )
 
@@ -162,6 +173,7 @@ SURVEY_UNSAMPLED = Table(
         _MONTH,
         _ROUTE,
         _DIRECTION,
+        *_GROUPS,
         Column("residence", _TEXT, "Region of usual residence", codes=RESIDENCES),
         _count("passengers", "Passengers", "passengers"),
     ),

@@ -32,9 +32,18 @@ SHORT_TERM_DEFINITIONS = CodeList(
     source="ONS, Short-Term International Migration: the three definitions",
 )
 
+BIRTH_COUNTRIES = CodeList(
+    "country of birth",
+    {
+        "country": "The country itself",
+        **{code: label for code, label in CITIZENSHIPS.labels.items() if code != "british"},
+    },
+    source="As the citizenship groups",
+)
+
 SPECIAL_POPULATIONS = CodeList(
     "special population",
-    {"none": "None", "armed_forces": "Armed forces", "prisoner": "Prisoner"},
+    {"armed_forces": "Armed forces", "prisoner": "Prisoner"},
     source="ONS, Mid-year population estimates: special populations",
 )
 
@@ -117,13 +126,25 @@ TRUTH_SHORT_TERM = Table(
     "truth_short_term",
     "Stays of non-residents (immigration) and absences of residents (emigration) that ended, by "
     "the year in which they began",
-    grain=("definition", "year", "direction", "citizenship", "reason"),
+    grain=(
+        "definition",
+        "year",
+        "direction",
+        "citizenship",
+        "reason",
+        "age",
+        "sex",
+        "area",
+    ),
     columns=(
         Column("definition", _TEXT, "Definition", codes=SHORT_TERM_DEFINITIONS),
         _calendar_year(),
         _FLOW,
         _CITIZENSHIP,
         _REASON,
+        _age("at the end of the stay or absence"),
+        _SEX,
+        _AREA_IF_KNOWN,
         _persons(title="Stays or absences"),
     ),
     source=_SOURCE,
@@ -149,8 +170,28 @@ TRUTH_PEOPLE = Table(
         _SEX,
         Column("birth_date", ColumnType.DATE, "Date of birth", identifying=True),
         _CITIZENSHIP,
-        Column("special", _TEXT, "Special population", codes=SPECIAL_POPULATIONS),
+        Column("birth_country", _TEXT, "Country of birth", codes=BIRTH_COUNTRIES),
+        Column(
+            "death_date",
+            ColumnType.DATE,
+            "Date of death; missing if later than the twin",
+            nullable=True,
+            identifying=True,
+        ),
         Column("asylum", ColumnType.BOOLEAN, "Whether they came to seek asylum"),
+    ),
+    source=_SOURCE,
+)
+
+TRUTH_SPECIAL = Table(
+    "truth_special",
+    "Terms of service in the armed forces and of prison",
+    grain=("person", "since"),
+    columns=(
+        _PERSON,
+        Column("since", ColumnType.DATE, "First day"),
+        Column("until", ColumnType.DATE, "Day after the last"),
+        Column("special", _TEXT, "Special population", codes=SPECIAL_POPULATIONS),
     ),
     source=_SOURCE,
 )
@@ -170,5 +211,5 @@ TRUTH_RESIDENCE = Table(
 
 TABLES = (
     TRUTH_POPULATION, TRUTH_COMPONENTS, TRUTH_MIGRATION, TRUTH_SHORT_TERM, TRUTH_IDENTITIES,
-    TRUTH_PEOPLE, TRUTH_RESIDENCE,
+    TRUTH_PEOPLE, TRUTH_RESIDENCE, TRUTH_SPECIAL,
 )  # fmt: skip

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 VIEWS = ("border_movements", "survey_contacts")
 """Views that each block adds rows to; the rest is counted over blocks."""
 
+BIRTH_COUNTRIES = ("country", *CITIZENSHIPS[1:])
 _MERGE_EVERY = 64
 
 
@@ -104,7 +105,10 @@ def block(
     )
     movements, identities = border.movements(settings, generator("border"), travelled, number)
     years = (scale.first, scale.last)
-    long, short = truth.migration(lived, travelled, years), truth.short_term(travelled, years)
+    long, short = (
+        truth.migration(lived, travelled, years),
+        truth.short_term(lived, travelled, years),
+    )
     cells = {name: [columns] for name, columns in tallies.items()}
     for name, found in (("migration", long), ("short_term", short)):
         cells[name] = [
@@ -121,6 +125,7 @@ def block(
         "truth_identities": identities,
         "truth_people": _people(lived, travelled, number),
         "truth_residence": _residence(lived, areas(scale.areas).codes, number),
+        "truth_special": _special(lived, number),
     }
     return tables, counts
 
@@ -140,15 +145,8 @@ def summary(
     tables = passenger_survey.tallies(settings, drawn, cells)
     codes = pa.array(known.codes)
     long, short = cells["migration"], cells["short_term"]
-    tables["truth_migration"] = pa.table(
-        _flows(long, truth.DEFINITIONS)
-        | {
-            "age": long["age"],
-            "sex": _label(long["sex"] - 1, ("M", "F")),
-            "area": _take(codes, long["area"]),
-        }
-    )
-    tables["truth_short_term"] = pa.table(_flows(short, truth.SHORT_TERM))
+    tables["truth_migration"] = pa.table(_flows(long, truth.DEFINITIONS, codes))
+    tables["truth_short_term"] = pa.table(_flows(short, truth.SHORT_TERM, codes))
     tables["truth_population"] = _cells(counts.population, scale.first, codes)
     parts = []
     for name in COMPONENTS:
@@ -161,13 +159,16 @@ def summary(
     return tables
 
 
-def _flows(columns: Columns, definitions: tuple[str, ...]) -> dict[str, Any]:
+def _flows(columns: Columns, definitions: tuple[str, ...], areas_of: pa.Array) -> dict[str, Any]:
     return {
         "definition": _label(columns["definition"], definitions),
         "year": columns["year"],
         "direction": _label(columns["direction"], ("emigration", "immigration")),
         "citizenship": _label(columns["citizenship"], CITIZENSHIPS),
         "reason": _label(columns["reason"], REASONS),
+        "age": columns["age"],
+        "sex": _label(columns["sex"] - 1, ("M", "F")),
+        "area": _take(areas_of, columns["area"]),
         "persons": columns["count"],
     }
 
@@ -198,17 +199,33 @@ def _cells(values: NDArray[np.int64], first: int, codes: pa.Array) -> pa.Table:
 def _people(lived: Residents, travelled: Journeys, number: int) -> pa.Table:
     persons = travelled.persons
     size = persons["sex"].size
-    special, asylum = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.bool_)
-    own = lived.persons["special"].size
-    special[:own], asylum[:own] = lived.persons["special"], lived.persons["asylum"] == 1
+    own = lived.persons["sex"].size
+    asylum, death = np.zeros(size, dtype=np.bool_), np.full(size, FAR)
+    asylum[:own], death[:own] = lived.persons["asylum"] == 1, lived.persons["death"]
+    country = persons["citizenship"].copy()  # of visitors, where their passport is from
+    country[:own] = lived.persons["birth_country"]
+    unknown = death >= travelled.horizon
     return pa.table(
         {
             "person": (number << 32) + np.arange(size),
             "sex": _label(persons["sex"] - 1, ("M", "F")),
             "birth_date": pa.array(persons["birth"].astype(np.int32)).cast(pa.date32()),
             "citizenship": _label(persons["citizenship"], CITIZENSHIPS),
-            "special": _label(special, SPECIAL),
+            "birth_country": _label(country, BIRTH_COUNTRIES),
+            "death_date": pa.array(death.astype(np.int32), mask=unknown).cast(pa.date32()),
             "asylum": asylum,
+        }
+    )
+
+
+def _special(lived: Residents, number: int) -> pa.Table:
+    terms = lived.terms
+    return pa.table(
+        {
+            "person": (number << 32) + terms["person"],
+            "since": pa.array(terms["start"].astype(np.int32)).cast(pa.date32()),
+            "until": pa.array(terms["end"].astype(np.int32)).cast(pa.date32()),
+            "special": _label(terms["kind"], SPECIAL),
         }
     )
 

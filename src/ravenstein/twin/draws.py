@@ -31,20 +31,49 @@ def pick(generator: np.random.Generator, shares: Any, count: int) -> NDArray[np.
     return np.asarray(np.searchsorted(reached / reached[-1], drawn, side="right"), dtype=np.int64)
 
 
+def age_on(birth: NDArray[np.int64], on: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return completed years of age by the calendar.
+
+    >>> birth, on = day(2000, 3, 1), (day(2010, 2, 28), day(2010, 3, 1))
+    >>> age_on(np.array([birth, birth]), np.array(on)).tolist()
+    [9, 10]
+    """
+    parts = []
+    for days in (birth, on):
+        dates = np.asarray(days).astype("datetime64[D]")
+        months = dates.astype("datetime64[M]").astype(np.int64)
+        of_month = (dates - dates.astype("datetime64[M]")).astype(np.int64)
+        parts.append((months // 12, months % 12 * 32 + of_month))
+    (born, birthday), (year, today) = parts
+    return np.asarray(year - born - (today < birthday), dtype=np.int64)
+
+
 class Season:
-    """Days with weights by month, from a first to a last day.
+    """Days with weights by month and weekday, from a first to a last day.
 
     Args:
         weights: Weight of each month, January first.
         first: First day.
         last: Last day.
+        weekdays: Weight of each day of the week, Monday first; alike where not given.
+        level: Further weight of each day [days].
     """
 
-    def __init__(self, weights: Sequence[float], first: int, last: int) -> None:
+    def __init__(
+        self,
+        weights: Sequence[float],
+        first: int,
+        last: int,
+        *,
+        weekdays: Sequence[float] = (1.0,) * 7,
+        level: Any = 1.0,
+    ) -> None:
         days = np.arange(first, last + 1)
         months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
         self.first = first
-        self.reached = np.concatenate([[0.0], np.cumsum(np.asarray(weights)[months])])
+        # 1 January 1970 was a Thursday
+        daily = np.asarray(weights)[months] * np.asarray(weekdays)[(days + 3) % 7] * level
+        self.reached = np.concatenate([[0.0], np.cumsum(daily)])
 
     def between(self, generator: np.random.Generator, start: Any, end: Any) -> NDArray[np.int64]:
         """Draw a day of each interval [start, end)."""

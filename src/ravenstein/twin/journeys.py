@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ravenstein.twin.draws import Season, day, pick
 from ravenstein.twin.geography import CARRIERS, routes
-from ravenstein.twin.people import REASONS, SPECIAL, short_term_days
+from ravenstein.twin.people import CITIZENSHIPS, FAR, REASONS, SPECIAL, short_term_days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,11 +28,12 @@ UNDER_THREE, THREE_TO_TWELVE, TWELVE = 0, 1, 2
 """Stated length of the stay to come: under 3 months, 3 to 12, 12 or more."""
 
 THREE_MONTHS = 91
+_LAND = 3
+_TRAVEL_AGES = (5, 16, 25, 45, 65, 75)
 ALIKE = 1 << 20  # more than any day: person × ALIKE + day orders by both
 _STORED = dict.fromkeys(("arrival", "leg", "home", "reason", "stated", "carrier"), np.int8) | (
     dict.fromkeys(("minute", "nights", "route"), np.int32)
 )
-_VISITOR_CITIZENSHIP = (0.10, 0.52, 0.09, 0.07, 0.07, 0.15)  # as CITIZENSHIPS
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,12 @@ def journeys(
     }
     fixed = _fixed(residents, visitors, begin, horizon)
     intervals = _intervals(settings, residents, visitors, begin, horizon)
-    trips = _with_trips(settings, generator, intervals, fixed, persons["citizenship"])
+    trips = _with_trips(settings, generator, intervals, fixed, persons)
     crossings = _crossings(trips, _moves(residents, begin, horizon), horizon)
-    crossings |= _ways(settings, generator, crossings, persons["sex"].size)
+    groups = persons["citizenship"] + settings.scale.areas
+    lived = residents.spells["person"]
+    groups[lived] = residents.spells["area"]
+    crossings |= _ways(settings, generator, crossings, groups, route_weights(settings))
     del crossings["trip"]
     order = np.argsort(
         (crossings["person"] << 36)
@@ -105,26 +110,45 @@ def journeys(
 def _visitors(
     settings: Settings, g: np.random.Generator, people: int, begin: int, horizon: int
 ) -> Columns:
-    """Draw people who live abroad and visit, now and then or once for 1 to 12 months."""
-    years = (horizon - begin) / 365.25
+    """Draw people who live abroad and visit for some years, a few of them once for 1 to 12 months.
+
+    Each may come from `since` to `until`; `start` is the day of the long stay, `horizon` without.
+    """
     middle = (begin + horizon) // 2
     mean = settings.at("visits_by_visitor", middle)
-    rate = g.gamma(0.5, mean / 0.5, round(settings.at("visits", middle) * people / mean))
-    rate = rate[g.random(rate.size) < -np.expm1(-rate * years)]  # the others never come
-    longer = int(g.poisson(settings.at("short_term", middle)["visitor"] * people * years))
-    count = rate.size + longer
-    rate = np.concatenate([rate, np.zeros(longer)])
-    age = np.clip(g.gamma(6.0, 6.8, count), 0, 90)
-    start = g.integers(begin, horizon - 30, count)
+    active = round(settings.at("visitor_years", middle) * 365.25)
+    years = (horizon - begin + active) / active
+    rate = g.gamma(0.5, mean / 0.5, round(settings.at("visits", middle) * people / mean * years))
+    since = g.integers(begin - active, horizon, rate.size)
+    inside = np.minimum(since + active, horizon) - np.maximum(since, begin)
+    comes = g.random(rate.size) < -np.expm1(-rate * inside / 365.25)  # the others never come
+    rate, since = rate[comes], since[comes]
+    level = settings.daily("visits", begin, horizon) / settings.at("visits", middle)
+    seasons = settings.parameters["season"].values[0][1]
+    season = Season(seasons["visitor"], begin, horizon, level=level)
+    share = settings.at("short_term", middle)["visitor"] * level.mean()
+    longer = int(g.poisson(share * people * (horizon - begin) / 365.25))
+    stay = season.between(g, np.full(longer, begin), horizon - 30)
+    start = np.concatenate([np.full(rate.size, horizon), stay])
+    since = np.concatenate([since, stay - g.integers(0, active, longer)])
+    rate = np.concatenate([rate, g.gamma(0.5, mean / 0.5, longer)])
+    count = rate.size
+    citizenship = np.empty(count, dtype=np.int64)
+    dates = [
+        (d - dt.date(1970, 1, 1)).days for d, _ in settings.parameters["visitor_citizenship"].values
+    ]
+    for since_day, until_day in zip([-FAR, *dates[1:]], [*dates[1:], FAR], strict=True):
+        rows = np.flatnonzero((since >= since_day) & (since < until_day))
+        shares = settings.shares("visitor_citizenship", max(since_day, dates[0]), CITIZENSHIPS)
+        citizenship[rows] = pick(g, shares, rows.size)
+    age = np.clip(g.gamma(6.0, 6.8, count), 0, 80)  # in the middle of the years
+    reason = pick(g, settings.shares("short_term_reason", middle, REASONS, "visitor"), count)
     end = start + short_term_days(settings, g, count, middle)
     return {
-        "rate": rate, "start": start, "end": np.minimum(end, horizon),
-        "sex": np.where(g.random(count) < 0.53, 1, 2),
-        "birth": (begin - age * 365.25).astype(np.int64),
-        "citizenship": pick(g, _VISITOR_CITIZENSHIP, count),
-        "reason": pick(
-            g, settings.shares("short_term_reason", middle, REASONS, "visitor"), count
-        ),
+        "rate": rate, "since": since, "until": since + active, "start": start,
+        "end": np.minimum(end, horizon), "sex": np.where(g.random(count) < 0.53, 1, 2),
+        "birth": (since + active / 2 - age * 365.25).astype(np.int64), "citizenship": citizenship,
+        "reason": reason,
     }  # fmt: skip
 
 
@@ -132,7 +156,7 @@ def _fixed(residents: Residents, visitors: Columns, begin: int, horizon: int) ->
     """Return stays and absences of 1 to 12 months, which other trips must leave room for."""
     short = residents.short
     kept = (short["start"] >= begin) & (short["start"] < horizon)
-    once = np.flatnonzero(visitors["rate"] == 0)
+    once = np.flatnonzero(visitors["start"] < horizon)
     zeros = np.zeros(once.size, dtype=np.int64)
     own = {
         "person": residents.persons["sex"].size + once,
@@ -142,7 +166,18 @@ def _fixed(residents: Residents, visitors: Columns, begin: int, horizon: int) ->
         "reason": visitors["reason"][once],
         "stated": zeros,
     }
-    found = {name: np.concatenate([short[name][kept], own[name]]) for name in own}
+    terms = residents.terms
+    inmates = (terms["kind"] == SPECIAL.index("prisoner")) & (terms["end"] > begin)
+    zeros = np.zeros(int(inmates.sum()), dtype=np.int64)
+    locked = {
+        "person": terms["person"][inmates],
+        "start": np.maximum(terms["start"][inmates], begin),
+        "end": np.minimum(terms["end"][inmates], horizon),
+        "home": zeros + 1,
+        "reason": zeros - 1,  # no trip: it only keeps others away
+        "stated": zeros,
+    }
+    found = {name: np.concatenate([short[name][kept], own[name], locked[name]]) for name in own}
     nights = found["end"] - found["start"]
     length = np.where(nights < THREE_MONTHS, UNDER_THREE, THREE_TO_TWELVE)
     return found | {"stated": np.where(found["stated"] == 1, TWELVE, length)}
@@ -154,19 +189,20 @@ def _intervals(
     """Return times in which a person has one home: rate 0 for residents, else visits a year."""
     spells, death = residents.spells, residents.persons["death"]
     person, start = spells["person"], spells["start"]
-    free = residents.persons["special"][person] != SPECIAL.index("prisoner")
     order = np.lexsort((start, person))
     same = person[order[1:]] == person[order[:-1]]
     back = np.full(person.size, horizon)
     back[order[:-1][same]] = start[order[1:][same]]
-    gone = spells["left"] == 1
-    often = np.flatnonzero(visitors["rate"] > 0)
-    first = residents.persons["sex"].size
+    opens = np.ones(person.size, dtype=np.bool_)
+    opens[order[1:][same]] = False
+    gone, came = spells["left"] == 1, (spells["arrived"] == 1) & opens
+    first = residents.persons["sex"].size + np.arange(visitors["rate"].size)
     emigrants = settings.at("visits_of_emigrants", begin)
     parts = (
-        (person[free], start[free], np.minimum(spells["end"], death[person])[free], 0.0),
+        (person, start, np.minimum(spells["end"], death[person]), 0.0),
         (person[gone], spells["end"][gone], np.minimum(back, death[person])[gone], emigrants),
-        (first + often, begin, horizon, visitors["rate"][often]),
+        (person[came], start[came] - 5 * 365, start[came], emigrants),
+        (first, visitors["since"], visitors["until"], visitors["rate"]),
     )
     columns: list[tuple[Any, ...]] = [
         tuple(np.broadcast_to(np.asarray(v), np.size(part[0])) for v in part) for part in parts
@@ -182,41 +218,49 @@ def _with_trips(
     g: np.random.Generator,
     intervals: Columns,
     fixed: Columns,
-    citizenship: Ints,
+    persons: Columns,
 ) -> Columns:
     """Draw trips in the intervals, a year's rates at a time; keep those that do not overlap."""
-    parts = [fixed]
     first, last = int(intervals["start"].min()), int(intervals["end"].max())
     season = settings.parameters["season"].values[0][1]
-    seasons = [Season(season[name], first - 1, last + 1) for name in ("visitor", "resident")]
-    foreign = (citizenship > 0)[intervals["person"]]
+    week = settings.at("weekdays", first)
+    seasons = [
+        Season(season[name], first - 1, last + 1, weekdays=week) for name in ("visitor", "resident")
+    ]
+    person = intervals["person"]
+    foreign = persons["citizenship"][person] > 0
+    shape = settings.at("travel_by_person", first)
+    keen = g.gamma(shape, 1 / shape, persons["sex"].size)[person]
+    by_age = np.array(settings.at("travel_by_age", first))
     at_home = intervals["rate"] == 0
+    usual = settings.at("visits", (first + last) // 2)
+    parts = [fixed | {"until": np.full(fixed["person"].size, -1)}]
     for opens in range(first, last, 365):
         start = np.maximum(intervals["start"], opens)
         end = np.minimum(intervals["end"], opens + 365)
         years = np.maximum(end - start - 1, 0) / 365.25
         travel = settings.at("citizens_travel", opens)
-        own = settings.at("trips_abroad", opens) * np.where(foreign, travel, 1.0)
-        change = settings.at("visits", opens) / settings.at("visits", (first + last) // 2)
-        count = g.poisson(np.where(at_home, own, intervals["rate"] * change) * years)
+        age = (opens + 182 - persons["birth"][person]) / 365.25
+        own = by_age[np.searchsorted(_TRAVEL_AGES, age, side="right")] * keen
+        own = settings.at("trips_abroad", opens) * own * np.where(foreign, travel, 1.0)
+        visits = intervals["rate"] * settings.at("visits", opens) / usual
+        count = g.poisson(np.where(at_home, own, visits) * years)
         for home, who in ((0, "visitor"), (1, "resident")):
             chosen = np.flatnonzero((at_home == bool(home)) & (count > 0))
             chosen = np.repeat(chosen, count[chosen])
             when = seasons[home].between(g, start[chosen] + 1, end[chosen])
             reason = pick(g, settings.shares("trip_purpose", opens, REASONS, who), chosen.size)
-            nights = _nights(settings, g, reason, opens, who)
             parts.append(
                 {
-                    "person": intervals["person"][chosen],
+                    "person": person[chosen],
                     "start": when,
-                    "end": when + nights,
+                    "end": when + _nights(settings, g, reason, opens, who),
                     "home": np.full(chosen.size, home, dtype=np.int8),
                     "reason": reason,
                     "stated": np.zeros(chosen.size, dtype=np.int8),
                     "until": intervals["end"][chosen],
                 }
             )
-    parts[0] = fixed | {"until": np.full(fixed["person"].size, -1)}
     trips = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _apart(trips)
 
@@ -242,7 +286,7 @@ def _apart(trips: Columns) -> Columns:
     following = np.append(key[fixed], 1 << 62)
     ahead = following[np.searchsorted(following, key, side="right")]
     clear &= end < ahead
-    kept = fixed | (clear & (trips["end"] < trips["until"]))
+    kept = (fixed | (clear & (trips["end"] < trips["until"]))) & (trips["reason"] >= 0)
     return {name: values[kept] for name, values in trips.items() if name != "until"}
 
 
@@ -315,13 +359,14 @@ def area_of_residence(residents: Residents, crossings: Columns, rows: Ints) -> I
         rows: Which crossings.
 
     Returns:
-        Areas, -1 for those who have not lived in the country.
+        Areas, of a stay of some months too; -1 for those who have had neither.
     """
-    spells, moves = residents.spells, residents.moves
-    key = np.concatenate([spells["person"], moves["person"]]) * ALIKE + np.concatenate(
-        [spells["start"], moves["day"]]
-    )
-    area = np.concatenate([spells["area"], moves["destination"]])
+    spells, moves, short = residents.spells, residents.moves, residents.short
+    stays = short["home"] == 0
+    person = np.concatenate([spells["person"], moves["person"], short["person"][stays]])
+    since = np.concatenate([spells["start"], moves["day"], short["start"][stays]])
+    key = person * ALIKE + since
+    area = np.concatenate([spells["area"], moves["destination"], short["area"][stays]])
     order = np.argsort(key, kind="stable")
     key, area = key[order], area[order]
     person = crossings["person"][rows]
@@ -329,22 +374,38 @@ def area_of_residence(residents: Residents, crossings: Columns, rows: Ints) -> I
     return np.where((place >= 0) & (key[place] // ALIKE == person), area[place], -1)
 
 
-def _ways(settings: Settings, g: np.random.Generator, crossings: Columns, people: int) -> Columns:
-    """Draw route, carrier and minute; trips mostly come back the way they went."""
+def _ways(
+    settings: Settings,
+    g: np.random.Generator,
+    crossings: Columns,
+    groups: Ints,
+    weights: NDArray[np.float64],
+) -> Columns:
+    """Return route, carrier and minute; trips mostly come back the way they went.
+
+    Args:
+        settings: The settings.
+        g: The block's generator.
+        crossings: The crossings.
+        groups: Group of each person: area of residence, or citizenship of visitors [n].
+        weights: Weights of the routes for each group [groups, routes].
+    """
     known = routes(settings)
     habits = settings.at("same_route_back", int(crossings["day"][0]))
-    usual = pick(g, known.share, people)
+    usual = _routed(g, weights, groups)
     trips = int(crossings["trip"].max(initial=-1)) + 1
     traveller = np.zeros(trips, dtype=np.int64)
     traveller[crossings["trip"]] = crossings["person"]
-    way = np.where(g.random(trips) < habits["usual"], usual[traveller], pick(g, known.share, trips))
+    drawn = _routed(g, weights, groups[traveller])
+    way = np.where(g.random(trips) < habits["usual"], usual[traveller], drawn)
     route = way[crossings["trip"]]
     size = route.size
-    other = (crossings["leg"] == BACK) & (g.random(size) >= habits["back"])
     # passengers keep to land where they went by land, and the other way round
-    flown = pick(g, np.where(known.mode == 3, 0, known.share), size)
-    route = np.where(other & (known.mode[route] != 3), flown, route)
-    own = (crossings["person"] * 7 + route * 3) % 11 % CARRIERS
+    other = (crossings["leg"] == BACK) & (g.random(size) >= habits["back"])
+    other = np.flatnonzero(other & (known.mode[route] != _LAND))
+    flown = np.where(known.mode == _LAND, 0, weights)
+    route[other] = _routed(g, flown, groups[crossings["person"][other]])
+    own = ((crossings["person"] + 1) * 2654435761 + route * 40503 >> 7) % CARRIERS
     loyal = g.random(size) < settings.at("usual_carrier", int(crossings["day"][0]))
     carrier = np.where(loyal, own, g.integers(0, CARRIERS, size))
     part = pick(g, settings.at("hours", int(crossings["day"][0])), size)
@@ -353,3 +414,28 @@ def _ways(settings: Settings, g: np.random.Generator, crossings: Columns, people
     again = (crossings["nights"] == 0) & (crossings["leg"] == BACK)
     minute = np.where(crossings["nights"] == 0, minute // 2 + 720 * again, minute)
     return {"route": route, "carrier": carrier, "minute": minute}
+
+
+def route_weights(settings: Settings) -> NDArray[np.float64]:
+    """Return weights of routes for each area, then for each citizenship; the same in every block.
+
+    Log-normal tilts about the routes' shares: an area's people leave from ports near it, and
+    airlines serve some countries more [areas + citizenships, routes].
+    """
+    known, tilt = routes(settings), settings.parameters["route_tilt"].values[0][1]
+    g = np.random.default_rng(1885)
+    areas = settings.scale.areas
+    sigma = np.repeat([tilt["area"], tilt["citizenship"]], [areas, len(CITIZENSHIPS)])
+    factors = np.exp(sigma[:, None] * g.standard_normal((sigma.size, known.share.size)))
+    weights = known.share * factors
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _routed(g: np.random.Generator, weights: NDArray[np.float64], groups: Ints) -> Ints:
+    """Draw a route for each row by the weights of its group [rows]."""
+    reached = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
+    reached[:, -1] = 1.0
+    flat = (reached + np.arange(len(weights))[:, None]).ravel()
+    place = np.searchsorted(flat, groups + g.random(groups.size), side="right")
+    found = np.minimum(place - groups * weights.shape[1], weights.shape[1] - 1)
+    return np.asarray(found, dtype=np.int64)

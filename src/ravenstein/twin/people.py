@@ -50,14 +50,17 @@ class Residents:
 
     Args:
         persons: `sex` (1 male, 2 female), `birth` and `death` [day], `citizenship`,
-            `abroad` (born abroad), `special`, `asylum`, by person [n].
+            `birth_country` (as citizenship, 0 for the country), `asylum`, by person [n].
         spells: Spells of usual residence: `person`, `start`, `end` [day], `area` at the start,
             `arrived`, `left`, `reason_in`, `reason_out`, `stated_in`, `stated_out` (whether 12
             months or more were stated at the border).
         moves: Moves between areas: `person`, `day`, `origin`, `destination`.
         short: Stays of arrivals, and absences of residents, of 1 to 12 months: `person`, `start`,
             `end`, `home` (1: an absence of a resident), `reason`, `stated` (1: 12 months or more
-            were stated at the border). Shorter trips are drawn with the journeys.
+            were stated at the border), `area` of the stay or of residence. Shorter trips are drawn
+            with the journeys.
+        terms: Service in the armed forces and prison terms: `person`, `start`, `end`, `kind` (a
+            place in `SPECIAL`).
         population: Residents at each mid-year [years, areas, 2, ages].
         components: Components of change of each year to mid-year, by age at its end
             [years, areas, 2, ages]; migration by the definition of usual residence.
@@ -67,6 +70,7 @@ class Residents:
     spells: Columns
     moves: Columns
     short: Columns
+    terms: Columns
     population: Ints
     components: dict[str, Ints]
 
@@ -133,21 +137,19 @@ class _Block:
         shape = (years, count, 2, AGES)
         self.population = np.zeros(shape, dtype=np.int64)
         self.components = {name: np.zeros(shape, dtype=np.int64) for name in COMPONENTS}
-        self.persons = _Rows(
-            ("sex", "birth", "death", "citizenship", "abroad", "special", "asylum")
-        )
+        self.persons = _Rows(("sex", "birth", "death", "citizenship", "birth_country", "asylum"))
         self.spells = _Rows(
             ("person", "start", "end", "area", "arrived", "left", "reason_in", "reason_out",
              "stated_in", "stated_out")
         )  # fmt: skip
         self.moves = _Rows(("person", "day", "origin", "destination"))
-        self.short = _Rows(("person", "start", "end", "home", "reason", "stated"))
+        self.short = _Rows(("person", "start", "end", "home", "reason", "stated", "area"))
+        self.terms = _Rows(("person", "start", "end", "kind"))
         self.returns = _Rows(("person", "day", "area"))
         first, last = day(self.begin - 1, 7, 1), day(self.horizon + 1, 7, 1)
         season = settings.parameters["season"].values[0][1]
         self.seasons = {name: Season(season[name], first, last) for name in ("student", "other")}
         self.sex = self.birth = self.death = self.citizenship = np.empty(0, dtype=np.int64)
-        self.special = np.empty(0, dtype=np.int64)
         self.now = self._first_population(people)
 
     def run(self) -> Residents:
@@ -162,7 +164,8 @@ class _Block:
         )  # fmt: skip
         spells, moves = self.spells.joined(), self.moves.joined()
         return Residents(
-            self.persons.joined(), spells, moves, self.short.joined(), self.population,
+            self.persons.joined(), spells, moves, self.short.joined(), self.terms.joined(),
+            self.population,
             self.components,
         )  # fmt: skip
 
@@ -172,14 +175,13 @@ class _Block:
         """Add persons alive on a day; return their numbers."""
         death = self._death(sex, birth, since)
         count = birth.size
-        more = {"abroad": 0, "special": np.zeros(count, dtype=np.int64), "asylum": 0} | more
+        more = {"birth_country": 0, "asylum": 0} | more
         self.persons.add(sex=sex, birth=birth, death=death, citizenship=citizenship, **more)
         first = self.sex.size
         self.sex = np.concatenate([self.sex, sex])
         self.birth = np.concatenate([self.birth, birth])
         self.death = np.concatenate([self.death, death])
         self.citizenship = np.concatenate([self.citizenship, citizenship])
-        self.special = np.concatenate([self.special, more["special"]])
         return np.arange(first, first + count)
 
     def _death(self, sex: Any, birth: Any, since: int) -> Ints:
@@ -208,14 +210,8 @@ class _Block:
         age = group * 5 + g.random(count) * 5 * np.where(group == shares.size - 1, 1.4, 1)
         birth = (start - 1 - age * _YEAR).astype(np.int64)
         citizenship = pick(g, s.shares("foreign_born", start, CITIZENSHIPS), count)
-        adult = (age >= 18) & (age < 55)
-        chances = s.shares("special_populations", start, SPECIAL[1:])
-        drawn = g.random(count)
-        special = np.where(adult & (drawn < chances.sum()), 1, 0)
-        special = np.where(adult & (drawn < chances[1]), 2, special)
-        numbers = self._new(
-            sex, birth, citizenship, start, abroad=(citizenship > 0).astype(int), special=special
-        )
+        country = self._birth_country(citizenship, "resident", start)
+        numbers = self._new(sex, birth, citizenship, start, birth_country=country)
         area = pick(g, self.areas.size, count)
         return self._here(numbers, start, area)
 
@@ -224,7 +220,7 @@ class _Block:
         columns = {
             "person": person, "start": start, "area": area, "home": area, "leave": FAR,
             "arrived": 0, "reason": -1, "stated": 0, "reason_out": -1, "stated_out": 0, "back": FAR,
-            "busy": start,
+            "busy": start, "special": 0, "until": 0,
         } | more  # fmt: skip
         return {k: np.broadcast_to(np.asarray(v), person.size).copy() for k, v in columns.items()}
 
@@ -234,6 +230,7 @@ class _Block:
         start, end = day(year - 1, 7, 1), day(year, 7, 1)
         middle = (start + end) // 2
         size = self.now["person"].size
+        self._serve(start, end)
         self._decide_to_leave(start, end)
         newcomers = [
             self._births(start, end),
@@ -245,6 +242,39 @@ class _Block:
         self._move(start, end, middle, year)
         self._end_spells(end, year)
         self._count(year, end)
+
+    def _birth_country(self, citizenship: Ints, who: str, start: int) -> Ints:
+        """Draw countries of birth: foreigners' is that of their citizenship."""
+        share = self.settings.at("born_abroad", start)[who]
+        abroad = (citizenship == 0) & (self.g.random(citizenship.size) < share)
+        return np.where(
+            abroad, self.g.integers(1, len(CITIZENSHIPS), citizenship.size), citizenship
+        )
+
+    def _serve(self, start: int, end: int) -> None:
+        """End terms of service and prison, and begin new ones, so that shares stay."""
+        s, g, now = self.settings, self.g, self.now
+        now["special"][now["until"] <= start] = 0
+        person = now["person"]
+        age = (start - self.birth[person]) / _YEAR
+        adults = int(((age >= 18) & (age < 55)).sum())
+        shares, years = (s.at(n, start) for n in ("special_populations", "special_years"))
+        ages = {"armed_forces": (17.5, 25), "prisoner": (18, 50)}
+        first = start == day(self.begin, 7, 1)
+        for kind, name in enumerate(SPECIAL[1:], start=1):
+            lacking = round(shares[name] * adults) - int((now["special"] == kind).sum())
+            low, high = (17.5, 50) if first else ages[name]
+            fit = np.flatnonzero(
+                (now["special"] == 0) & (age >= low) & (age < high) & (now["leave"] == FAR)
+                & (now["busy"] < start) & (self.death[person] > end)
+            )  # fmt: skip
+            chosen = fit[g.permutation(fit.size)[: max(lacking, 0)]]
+            term = g.exponential(years[name], chosen.size) + (kind == 1)
+            until = start + 1 + (term * _YEAR).astype(np.int64)
+            now["special"][chosen], now["until"][chosen] = kind, until
+            now["busy"][chosen] = until
+            over = np.minimum(until, self.death[person[chosen]])
+            self.terms.add(person=person[chosen], start=start, end=over, kind=kind)
 
     def _births(self, start: int, end: int) -> Columns:
         s, g, now = self.settings, self.g, self.now
@@ -271,7 +301,7 @@ class _Block:
         """Draw who of the settled goes abroad this year, why, and for how long."""
         s, g, now = self.settings, self.g, self.now
         person = now["person"]
-        settled = (now["leave"] == FAR) & (self.special[person] == 0)
+        settled = (now["leave"] == FAR) & (now["special"] == 0)
         age = ((start + end) / 2 - self.birth[person]) / _YEAR
         rate = s.at("emigration", start)
         chance = rate["base"] + rate["young"] * np.exp(-(((age - 30) / 11) ** 2))
@@ -299,8 +329,7 @@ class _Block:
         now["stated_out"][leaves[gone]] = stated[gone]
         now["back"][leaves[gone]] = returns[gone]
         away = np.flatnonzero(
-            (self.special[person] == 0)
-            & (g.random(person.size) < s.at("short_term", start)["resident"])
+            (now["special"] == 0) & (g.random(person.size) < s.at("short_term", start)["resident"])
         )
         when = self.seasons["other"].between(g, np.full(away.size, start), end)
         reason = pick(g, s.shares("short_term_reason", start, REASONS, "resident"), away.size)
@@ -314,8 +343,9 @@ class _Block:
         fits = (when > now["busy"][rows] + 1) & (back < last - 1)
         rows, when, back, reason = rows[fits], when[fits], back[fits], reason[fits]
         self.short.add(
-            person=now["person"][rows], start=when, end=back, home=1, reason=reason, stated=stated
-        )
+            person=now["person"][rows], start=when, end=back, home=1, reason=reason,
+            stated=stated, area=now["area"][rows],
+        )  # fmt: skip
         now["busy"][rows] = back
 
     def _immigrants(self, start: int, end: int, size: int) -> Columns:
@@ -344,18 +374,19 @@ class _Block:
         )
         stay = self._stay(reason, start)
         brief = (g.random(count) < s.at("migrant_switchers", start)["arrival"]) & (stated == 1)
+        days = g.integers(60, 360, count)
         party = (reason == _ACCOMPANY) & (g.random(count) < s.at("party_share", start))
         leads = np.flatnonzero(reason != _ACCOMPANY)
         if leads.size:
             lead = leads[g.integers(0, leads.size, count)]
             when, area, stay = (np.where(party, v[lead], v) for v in (when, area, stay))
-            brief, stated = (np.where(party, v[lead], v) for v in (brief, stated))
+            brief, stated, days = (np.where(party, v[lead], v) for v in (brief, stated, days))
             citizenship = np.where(party, citizenship[lead], citizenship)
         numbers = self._arrivals(reason, citizenship, when, start)
-        short_end = np.minimum(when + g.integers(60, 360, count), self.death[numbers] - 1)
+        short_end = np.minimum(when + days, self.death[numbers] - 1)
         self.short.add(
             person=numbers[brief], start=when[brief], end=np.maximum(short_end, when + 1)[brief],
-            home=0, reason=reason[brief], stated=1,
+            home=0, reason=reason[brief], stated=1, area=area[brief],
         )  # fmt: skip
         here = ~brief
         self._add("international_in", self._year_of(start), area[here], numbers[here], end)
@@ -397,7 +428,10 @@ class _Block:
             g.random(count) < s.at("asylum_share", start)
         )  # fmt: skip
         birth = when - 1 - (age * _YEAR).astype(np.int64)
-        numbers = self._new(sex, birth, citizenship, start, abroad=1, asylum=asylum.astype(int))
+        country = self._birth_country(citizenship, "immigrant", start)
+        numbers = self._new(
+            sex, birth, citizenship, start, birth_country=country, asylum=asylum.astype(int)
+        )
         # nobody dies before arriving; who would have arrives and dies within the year
         late = self.death[numbers] <= when
         if late.any():
@@ -427,7 +461,7 @@ class _Block:
             + rate["career"] * np.exp(-(((age - 25.5) / 6) ** 2))
             + rate["family"] * (np.exp(-(((age - 34) / 8) ** 2)) + np.exp(-age / 6))
         )
-        chance = np.where(self.special[person] > 0, 0.02, chance)
+        chance = np.where(now["special"] > 0, 0.0, chance)
         moves = np.flatnonzero(g.random(person.size) < chance)
         when = g.integers(start, end, moves.size)
         last = np.minimum(self.death[person[moves]], now["leave"][moves])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FILES = ("people", "journeys", "survey", "border")
+FILES = ("people", "journeys", "survey", "border", "components")
 PERFECT = {
     "survey_nonresponse": 0.0,
     "survey_minimum": 0.0,
@@ -37,6 +37,7 @@ PERFECT = {
     "border_renewed": 0.0,
     "border_renamed": 0.0,
     "border_no_document": 0.0,
+    "components_rounding": 0.0,
 }
 """The value of each imperfection at which it is switched off."""
 
@@ -46,7 +47,17 @@ _UNIT_RANGES = {
     "share": (0.0, 1.0),
     "shares": (0.0, 1.0),
     "per person-year": (0.0, 1.0),
+    "switch": (0.0, 1.0),
 }
+_ABOVE_0 = (
+    "visits per person-year",
+    "years",
+    "nights",
+    "days",
+    "per year of age",
+    "ratio of means",
+)
+_MOST_TERMINALS = 10
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,13 @@ class Settings:
         """Return a parameter's value on a day (days since 1 January 1970)."""
         return self.parameters[name].at(dt.date(1970, 1, 1) + dt.timedelta(days=int(day)))
 
+    def daily(self, name: str, first: int, last: int) -> NDArray[Any]:
+        """Return a number on each day from a first to a last day [days]."""
+        values = self.parameters[name].values
+        starts = np.array([(day - dt.date(1970, 1, 1)).days for day, _ in values])
+        place = np.searchsorted(starts, np.arange(first, last + 1), side="right") - 1
+        return np.array([value for _, value in values], dtype=np.float64)[np.maximum(place, 0)]
+
     def shares(self, name: str, day: int, codes: Sequence[str], part: str = "") -> NDArray[Any]:
         """Return values by code as an array, in the order of the codes."""
         value = self.at(name, day)
@@ -128,7 +146,7 @@ def settings(
     Args:
         scale: Name of a scale, or a scale of one's own.
         own: A TOML file of one's own values, `name = value` for any parameter, or a key of the
-            scale; they hold on all days.
+            scale; they hold on all days, unless given as `[{ from = DATE, value = … }, …]`.
         perfect: Whether all imperfections of the views are switched off; own values come after.
         changes: Values as in such a file.
 
@@ -151,8 +169,10 @@ def settings(
         if name in keys:
             chosen = _rescaled(chosen, name, value, where)
         elif name in entries:
-            check_value(entries[name], value, where, like=entries[name].values[-1][1])
-            entries[name] = dataclasses.replace(entries[name], values=((_START, value),))
+            dated = _dated(value)
+            for _, one in dated:
+                check_value(entries[name], one, where, like=entries[name].values[-1][1])
+            entries[name] = dataclasses.replace(entries[name], values=dated)
         else:
             near = nearest(name, [*entries, *keys])
             raise ParameterError(
@@ -163,6 +183,18 @@ def settings(
                 fix="Correct the name.",
             )
     return Settings(chosen, Parameters("twin", entries))
+
+
+def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
+    """Return values with their first days: one for all days, or as the user dates them."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(part, dict) and set(part) == {"from", "value"} for part in value)
+    ):
+        given = sorted((part["from"], part["value"]) for part in value)
+        return ((_START, given[0][1]), *given) if given[0][0] > _START else tuple(given)
+    return ((_START, value),)
 
 
 @cache
@@ -208,16 +240,37 @@ def _problem(unit: str, value: Any, like: Any) -> str:
     if like is not None and _form(value) != _form(like):
         return f"another form: {str(value)[:80]}"
     if unit == "route":
-        return _problem("shares", [entry["share"] for entry in value.values()], None)
+        return _route_problem(value)
+    wrong = next(filter(None, (_out_of_range(unit, *given) for given in _numbers(value))), "")
+    many = isinstance(value, dict | list) and not wrong
+    sums = [sum(group) for group in _groups(value)] if many else []
+    if unit == "shares" and any(abs(total - 1) > 1e-6 for total in sums):
+        wrong = f"shares that add up to {next(t for t in sums if abs(t - 1) > 1e-6):.6g}"
+    elif unit.startswith("relative weight") and not all(total > 0 for total in sums):
+        wrong = "weights that are all 0"
+    return wrong
+
+
+def _out_of_range(unit: str, key: str, number: Any) -> str:
+    """Return what is wrong with one number of a value, or nothing."""
     low, high = _UNIT_RANGES.get(unit, (0.0, np.inf))
-    for number in _numbers(value):
-        if not isinstance(number, int | float) or not low <= number <= high:
-            return f"{number} outside {low:g} to {high:g}"
-    if unit == "shares":
-        for group in _groups(value):
-            if abs(sum(group) - 1) > 1e-6:
-                return f"shares that add up to {sum(group):.6g}"
+    high = 1.0 if key == "children" else high  # a share among years
+    if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+        return f"{number} outside {low:g} to {high:g}"
+    if unit == "switch" and number not in (0, 1):
+        return f"{number}, which is neither 0 nor 1"
+    if number == 0 and unit in _ABOVE_0 and key != "children":
+        return "0, which must be above 0"
     return ""
+
+
+def _route_problem(value: Any) -> str:
+    codes = [entry["code"] for entry in value.values()]
+    if any(entry["mode"] not in ("air", "sea", "tunnel", "land") for entry in value.values()):
+        return "a mode that is not air, sea, tunnel or land"
+    if any(b - a < _MOST_TERMINALS for a, b in zip(sorted(codes), sorted(codes)[1:], strict=False)):
+        return f"codes of routes less than {_MOST_TERMINALS} apart"
+    return _problem("shares", [entry["share"] for entry in value.values()], None)
 
 
 def _form(value: Any) -> Any:
@@ -226,15 +279,20 @@ def _form(value: Any) -> Any:
         return {key: _form(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_form(inner) for inner in value]
-    return "number" if isinstance(value, int | float) else type(value).__name__
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "number" if number else type(value).__name__
 
 
-def _numbers(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(inner)
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every number with the key it stands under."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _numbers(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _numbers(inner, key)
     else:
-        yield value
+        yield key, value
 
 
 def _groups(value: Any) -> Iterator[list[float]]:
@@ -262,7 +320,14 @@ def _scale(name: str) -> Scale:
 def _rescaled(scale: Scale, name: str, value: Any, where: str) -> Scale:
     whole = name != "shifts"
     fits = isinstance(value, int if whole else float | int) and not isinstance(value, bool)
-    years = {"first": (1995, scale.last - 1), "last": (scale.first + 1, 2030)}
+    years = {
+        "first": (1999, scale.last - 1),
+        "last": (scale.first + 1, 2030),
+        "areas": (4, 1000),
+        "block": (500, 1_000_000),
+        "people": (500, 10**9),
+        "terminals": (1, _MOST_TERMINALS),
+    }
     low, high = years.get(name, (1, 10**9) if whole else (0.0, 1.0))
     if not fits or not low <= value <= high:
         raise ParameterError(

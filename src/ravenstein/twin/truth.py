@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.twin.draws import age_on
 from ravenstein.twin.journeys import ALIKE, BACK, MOVE, TWELVE, area_of_residence
 
 if TYPE_CHECKING:
@@ -112,35 +113,38 @@ def _described(
     kept = (year >= years[0]) & (year <= years[1])
     place, direction, year = place[kept], direction[kept], year[kept]
     person = c["person"][place]
-    age = (c["day"][place] - persons["birth"][person]) / 365.25
     return {
         "year": year,
         "direction": direction,
         "citizenship": persons["citizenship"][person],
         "reason": c["reason"][place],
-        "age": np.clip(age, 0, 90).astype(np.int64),
+        "age": np.clip(age_on(persons["birth"][person], c["day"][place]), 0, 90),
         "sex": persons["sex"][person],
         "area": area_of_residence(residents, c, place),
     }
 
 
-def short_term(journeys: Journeys, years: tuple[int, int]) -> dict[str, Columns]:
+def short_term(
+    residents: Residents, journeys: Journeys, years: tuple[int, int]
+) -> dict[str, Columns]:
     """Return stays and absences that ended, by each definition of short-term migration.
 
     Args:
-        journeys: The journeys of a block.
+        residents: The residents of a block.
+        journeys: Their journeys, and those of visitors.
         years: First and last calendar year.
 
     Returns:
         By definition: `year` in which the stay or absence began, `direction` (1: stays of
-        non-residents; 0: absences of residents), `citizenship`, `reason`.
+        non-residents; 0: absences of residents), `citizenship`, `reason`, `age` at its end, `sex`,
+        `area` (of residence; -1 for visitors).
 
     Notes:
         Lengths are differences of dates: 30 to 364 days for 1 to 12 months, 91 to 364 for 3 to 12;
         the UN's are those of 3 to 12 months for work or study.
     """
     c, persons = journeys.crossings, journeys.persons
-    trips = np.flatnonzero(c["leg"] == BACK)
+    trips = np.flatnonzero((c["leg"] == BACK) & (c["nights"] >= _MONTH))
     began = c["day"][trips] - c["nights"][trips]
     year = began.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     inside = (year >= years[0]) & (year <= years[1])
@@ -151,6 +155,9 @@ def short_term(journeys: Journeys, years: tuple[int, int]) -> dict[str, Columns]
         "direction": 1 - c["home"][trips],
         "citizenship": persons["citizenship"][person],
         "reason": reason,
+        "age": np.clip(age_on(persons["birth"][person], c["day"][trips]), 0, 90),
+        "sex": persons["sex"][person],
+        "area": area_of_residence(residents, c, trips),
     }
     chosen = {
         "months_1_to_12": (nights >= _MONTH) & (nights < _YEAR),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.draws import day
 from ravenstein.twin.geography import CARRIERS, routes
 
 if TYPE_CHECKING:
@@ -75,19 +74,32 @@ def covered(
     random by crossing. Outbound crossings of connected carriers are recorded less often.
     """
     c, g = journeys.crossings, generator
-    known = routes(settings)
-    queue = _queue(known.share, known.mode)
-    coverage = _by_day(settings, "border_coverage", journeys.begin, journeys.horizon)
-    today = coverage[c["day"] - journeys.begin]
-    first = journeys.begin
-    by_carrier = settings.at("border_by_carrier", first)
-    draws = g.random(c["day"].size)
-    place = queue[c["route"], c["carrier"]]
-    connected = np.where(g.random(c["day"].size) < by_carrier, place < today, draws < today)
-    outbound = settings.at("border_outbound", first)
-    connected &= (c["arrival"] == 1) | (g.random(c["day"].size) < outbound)
+    known, size = routes(settings), c["day"].size
+    daily = _Daily(settings, journeys)
+    before, weight = _queue(known.share, known.mode)
+    coverage = daily.at("border_coverage", c["day"])
+    # the carrier whose turn it is holds a part of its passengers, the same ones all the time
+    own = ((c["person"] + 1) * 0x9E3779B1 & 0xFFFFFFFF) / 2**32
+    place = before[c["route"], c["carrier"]] + weight[c["route"], c["carrier"]] * own
+    draws = g.random(size)
+    by_carrier = g.random(size) < daily.at("border_by_carrier", c["day"])
+    connected = np.where(by_carrier, place < coverage, draws < coverage)
+    outbound = daily.at("border_outbound", c["day"])
+    connected &= (c["arrival"] == 1) | (g.random(size) < outbound)
     land = known.mode[c["route"]] == _LAND
-    return np.asarray(np.where(land, draws < settings.at("border_land", first), connected))
+    return np.asarray(np.where(land, draws < daily.at("border_land", c["day"]), connected))
+
+
+class _Daily:
+    """Dated shares by the day of each crossing."""
+
+    def __init__(self, settings: Settings, journeys: Journeys) -> None:
+        self.settings, self.first, self.last = settings, journeys.begin, journeys.horizon
+
+    def at(self, name: str, days: Ints) -> NDArray[np.float64]:
+        """Return a parameter on each crossing's day [m]."""
+        values: NDArray[np.float64] = self.settings.daily(name, self.first, self.last)
+        return values[days - self.first]
 
 
 def movements(
@@ -114,10 +126,12 @@ def movements(
     time, size = time[order], order.size
     record = (block << 32) + np.arange(size)
     surname, given = _typed(settings, g, journeys, c)
-    birth = _birth_dates(settings, g, journeys.persons["birth"][c["person"]])
+    daily = _Daily(settings, journeys)
+    wrong = g.random(size) < daily.at("border_birth_date", c["day"])
+    birth = _birth_dates(g, journeys.persons["birth"][c["person"]], np.flatnonzero(wrong), c["day"])
     citizenship = journeys.persons["citizenship"][c["person"]]
     numbers = pa.array(_documents(settings, g, journeys, c, block)).cast(pa.string())
-    unknown = g.random(size) < settings.at("border_no_document", journeys.begin)
+    unknown = g.random(size) < daily.at("border_no_document", c["day"])
     known = routes(settings)
     rows = pa.table(
         {
@@ -141,25 +155,17 @@ def _coded(places: Ints, labels: tuple[str, ...]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int8)), pa.array(labels))
 
 
-def _queue(share: NDArray[np.float64], mode: Ints) -> NDArray[np.float64]:
-    """Return the share of crossings connected before each carrier [routes, carriers]."""
-    order = np.random.default_rng(2008).permutation(
-        share.size * CARRIERS
-    )  # which carrier is ready first
+def _queue(
+    share: NDArray[np.float64], mode: Ints
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share connected before each carrier, and its own [routes, carriers]."""
+    order = np.random.default_rng(2008).permutation(share.size * CARRIERS)  # who is ready first
     weight = np.repeat(np.where(mode == _LAND, 0, share) / CARRIERS, CARRIERS)
-    before = np.empty(share.size * CARRIERS)
-    reached = np.cumsum(weight[order]) - weight[order]
-    before[order] = reached / weight.sum()
-    return before.reshape(share.size, CARRIERS)
-
-
-def _by_day(settings: Settings, name: str, first: int, last: int) -> NDArray[np.float64]:
-    """Return a dated parameter on each day [days]."""
-    values = settings.parameters[name].values
-    starts = np.array([day(d.year, d.month, d.day) for d, _ in values])
-    levels = np.array([value for _, value in values], dtype=np.float64)
-    place = np.searchsorted(starts, np.arange(first, last + 1), side="right") - 1
-    return levels[np.maximum(place, 0)]
+    weight /= weight.sum()
+    before = np.empty(weight.size)
+    before[order] = np.cumsum(weight[order]) - weight[order]
+    shape = (share.size, CARRIERS)
+    return before.reshape(shape), weight.reshape(shape)
 
 
 def _typed(
@@ -177,12 +183,13 @@ def _typed(
     married = np.where(wait < 25, married, np.inf)
     surname = np.where(c["day"] >= married[c["person"]], later[c["person"]], own[c["person"]])
     given = (_NAMES.given_count * g.random(people) ** 2).astype(np.int64)[c["person"]]
-    wrong = np.flatnonzero(g.random(size) < settings.at("border_mistyped", first))
+    daily = _Daily(settings, journeys)
+    wrong = np.flatnonzero(g.random(size) < daily.at("border_mistyped", c["day"]))
     in_given = g.random(wrong.size) < 0.4
     error = g.integers(1, _MISTYPED + 1, wrong.size)
     surname[wrong[~in_given]] += error[~in_given] * _NAMES.surname_count
     given[wrong[in_given]] += error[in_given] * _NAMES.given_count
-    swap = np.flatnonzero(g.random(size) < settings.at("border_swapped", first))
+    swap = np.flatnonzero(g.random(size) < daily.at("border_swapped", c["day"]))
     both = pa.concat_arrays([_NAMES.surnames, _NAMES.given])
     left, right = surname.copy(), given + len(_NAMES.surnames)
     left[swap], right[swap] = right[swap], left[swap]
@@ -193,9 +200,8 @@ def _typed(
     return names[0], names[1]
 
 
-def _birth_dates(settings: Settings, g: np.random.Generator, birth: Ints) -> Ints:
+def _birth_dates(g: np.random.Generator, birth: Ints, wrong: Ints, crossed: Ints) -> Ints:
     """Return dates of birth as typed: some with day and month swapped, or a year off."""
-    wrong = np.flatnonzero(g.random(birth.size) < settings.at("border_birth_date", int(1e4)))
     if not wrong.size:
         return birth
     dates = birth[wrong].astype("datetime64[D]")
@@ -204,10 +210,13 @@ def _birth_dates(settings: Settings, g: np.random.Generator, birth: Ints) -> Int
     month = months.astype(np.int64) % 12
     years = dates.astype("datetime64[Y]")
     swapped = (years.astype("datetime64[M]") + of_month % 12).astype("datetime64[D]") + month
-    off = birth[wrong] + 365 * g.choice([-1, 1], wrong.size)
+    # the same day of another year (of 29 February, 1 March)
+    moved = (months + 12 * g.choice([-1, 1], wrong.size)).astype("datetime64[D]") + of_month
     swap = (of_month < 12) & (of_month != month) & (g.random(wrong.size) < 0.5)
+    typed = np.where(swap, swapped.astype(np.int64), moved.astype(np.int64))
     birth = birth.copy()
-    birth[wrong] = np.where(swap, swapped.astype(np.int64), off)
+    # nobody is typed as born after the crossing
+    birth[wrong] = np.where(typed <= crossed[wrong], typed, birth[wrong] - 365)
     return birth
 
 
@@ -223,6 +232,6 @@ def _documents(
         since = g.random(people) * years  # age of the document at the beginning
         age = since[c["person"]] + (c["day"] - journeys.begin) / 365.25
         renewed = (age // years).astype(np.int64)
-    # one-to-one and without order: multiplication by an odd number in 2^44 numbers
-    number = ((block * (1 << 22) + c["person"]) << 3) + np.minimum(renewed, 7)
-    return (number * 0x9E3779B97F5) % (1 << 44)
+    # one-to-one and without order: multiplication by an odd number in 2^46 numbers
+    number = ((block * (1 << 22) + c["person"]) << 5) + np.minimum(renewed, 31)
+    return (number * 0x9E3779B97F5) % (1 << 46)

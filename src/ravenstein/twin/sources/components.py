@@ -32,15 +32,16 @@ def components_of_change(
     Returns:
         Columns as the official file has them: area code and name, country, then population,
         births, deaths, natural change, internal and international flows and other changes by
-        year [persons]. Figures of nation Y are rounded to 10, as one real nation's are: stocks
-        always, migration from 2009 on; what rounding leaves over is in other changes.
+        year [persons]. Figures of nation Y are rounded, as one real nation's are: stocks always,
+        migration from 2009 on; what rounding leaves over is in other changes.
     """
     first, last = settings.scale.first, settings.scale.last
     stocks = population.sum(axis=(2, 3))
     flows = {name: values.sum(axis=(2, 3)) for name, values in components.items()}
-    rounded = np.array([nation == _ROUNDED_NATION for nation in areas.nations])
+    to = int(settings.parameters["components_rounding"].values[0][1])
+    rounded = np.array([to > 0 and nation == _ROUNDED_NATION for nation in areas.nations])
     digits = last % 100
-    stock = _to_ten(stocks[0], rounded)
+    stock = _rounded(stocks[0], rounded, to)
     columns: dict[str, Any] = {
         f"ladcode{digits:02d}": pa.array(areas.codes),
         f"laname{digits:02d}": pa.array(areas.names),
@@ -49,8 +50,8 @@ def components_of_change(
     }
     for year in range(first + 1, last + 1):
         own = {name: values[year - first] for name, values in flows.items()}
-        after = _to_ten(stocks[year - first], rounded)
-        published = _published(own, rounded & (year >= _ROUNDED_FROM))
+        after = _rounded(stocks[year - first], rounded, to)
+        published = _published(own, rounded & (year >= _ROUNDED_FROM), to)
         # the office balances with flows in and out; its net, rounded on its own, may differ by 10
         inside = published["internal_in"] - published["internal_out"]
         known = published["natchange"] + inside + published["international_net"]
@@ -60,23 +61,23 @@ def components_of_change(
     return pa.table(columns)
 
 
-def _published(flows: dict[str, Ints], rounded: NDArray[np.bool_]) -> dict[str, Ints]:
+def _published(flows: dict[str, Ints], rounded: NDArray[np.bool_], to: int) -> dict[str, Ints]:
     inside, outside = flows["internal_in"], flows["internal_out"]
-    immigrants = _to_ten(flows["international_in"], rounded)
-    emigrants = _to_ten(flows["international_out"], rounded)
+    immigrants = _rounded(flows["international_in"], rounded, to)
+    emigrants = _rounded(flows["international_out"], rounded, to)
     return {
         "births": flows["births"],
         "deaths": flows["deaths"],
         "natchange": flows["births"] - flows["deaths"],
-        "internal_in": _to_ten(inside, rounded),
-        "internal_out": _to_ten(outside, rounded),
+        "internal_in": _rounded(inside, rounded, to),
+        "internal_out": _rounded(outside, rounded, to),
         # the net is rounded on its own, so it need not be the rounded inflow minus outflow
-        "internal_net": _to_ten(inside - outside, rounded),
+        "internal_net": _rounded(inside - outside, rounded, to),
         "international_in": immigrants,
         "international_out": emigrants,
         "international_net": immigrants - emigrants,
     }
 
 
-def _to_ten(values: Ints, rounded: NDArray[np.bool_]) -> Ints:
-    return np.where(rounded, (values + 5) // 10 * 10, values)
+def _rounded(values: Ints, rounded: NDArray[np.bool_], to: int) -> Ints:
+    return np.where(rounded, (values + to // 2) // max(to, 1) * to, values)

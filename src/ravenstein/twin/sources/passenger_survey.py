@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
-from ravenstein.twin.draws import day
-from ravenstein.twin.geography import Routes, areas, routes
+from ravenstein.twin.draws import age_on, day, pick
+from ravenstein.twin.geography import MODES, Routes, areas, routes
 from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE, area_of_residence
 from ravenstein.twin.people import CITIZENSHIPS, REASONS
 from ravenstein.twin.truth import counted
@@ -141,20 +141,29 @@ def interviews(
     order = np.argsort(shift.astype(np.int64) * 1440 + c["minute"][rows], kind="stable")
     rows, shift = rows[order], shift[order]
     rows, shift, full = _slots(settings, generator, rows, shift)
-    silent = generator.random(rows.size) < settings.at("survey_nonresponse", drawn.first)
-    counts["nonresponse"] = counted(_of_shift(drawn, shift[silent]))
-    answers = _answers(settings, generator, journeys, rows[~silent], drawn.first)
+    daily = {
+        name: settings.daily(f"survey_{name}", drawn.first, drawn.first + drawn.days)
+        for name in ("nonresponse", "minimum", "migrants_lost", "visitors_gained", "night_recall")
+    }
+    when = c["day"][rows] - drawn.first
+    silent = generator.random(rows.size) < daily["nonresponse"][when]
+    # the weight of non-response is that of full-interview slots: only theirs are tallied
+    counts["nonresponse"] = counted(_of_shift(drawn, shift[silent & full]))
+    answers = _answers(generator, journeys, rows[~silent], daily, when[~silent])
     migrant = answers["migrant"]
     full, shift, rows = full[~silent], shift[~silent], rows[~silent]
     kept = full | migrant
-    minimum = generator.random(kept.size) < settings.at("survey_minimum", drawn.first)
+    minimum = generator.random(kept.size) < daily["minimum"][when[~silent]]
     response = np.where(full, FULL, MIGRATION_SLOT)
-    response = np.where(full & minimum & ~migrant, MINIMUM, response)
+    response = np.where(full & minimum, MINIMUM, response)
     found = {"row": rows, "shift": shift, "response": response} | answers
     found = {name: values[kept] for name, values in found.items()}
     area = np.full(found["row"].size, -1)
-    migrants = np.flatnonzero(found["migrant"])
+    migrants = np.flatnonzero(found["migrant"] & (found["response"] != MINIMUM))
     area[migrants] = area_of_residence(residents, c, found["row"][migrants])
+    # visitors taken for migrants name a place too
+    unknown = migrants[area[migrants] < 0]
+    area[unknown] = pick(generator, areas(settings.scale.areas).size, unknown.size)
     table = _contacts(settings, journeys, drawn, found | {"area": area}, block)
     return table, counts
 
@@ -192,21 +201,20 @@ def _region(journeys: Journeys, rows: Ints) -> Ints:
 
 
 def _answers(
-    settings: Settings, g: np.random.Generator, journeys: Journeys, rows: Ints, first: int
+    g: np.random.Generator, journeys: Journeys, rows: Ints, daily: Columns, when: Ints
 ) -> Columns:
     """Return what respondents say of their stay: intentions and nights, with their errors."""
     c = journeys.crossings
     stated, leg, nights = c["stated"][rows].copy(), c["leg"][rows], c["nights"][rows].copy()
     draws = g.random(rows.size)
-    lost = (stated == TWELVE) & (draws < settings.at("survey_migrants_lost", first))
-    gained = (stated == THREE_TO_TWELVE) & (draws < settings.at("survey_visitors_gained", first))
+    lost = (stated == TWELVE) & (draws < daily["migrants_lost"][when])
+    gained = (stated == THREE_TO_TWELVE) & (draws < daily["visitors_gained"][when])
     stated = np.where(lost, THREE_TO_TWELVE, np.where(gained, TWELVE, stated))
-    sigma = settings.at("survey_night_recall", first)
+    error = np.exp(daily["night_recall"][when] * g.standard_normal(rows.size))
     back = leg == BACK
-    recalled = np.rint(nights * np.exp(sigma * g.standard_normal(rows.size))).astype(np.int64)
     return {
         "stated": np.where(back, -1, stated),
-        "nights": np.where(back, recalled, -1),
+        "nights": np.where(back, np.rint(nights * error).astype(np.int64), -1),
         "migrant": ~back & (stated == TWELVE),
     }
 
@@ -224,7 +232,7 @@ def _contacts(
     # flows 1-4 by air, 5-8 otherwise: odd for overseas residents, leaving first
     flow = np.where(of["direction"] == 1, np.where(home == 1, 2, 1), np.where(home == 1, 4, 3))
     flow = flow + 4 * (mode > 0)
-    age = np.clip((c["day"][rows] - persons["birth"][person]) / 365.25, 0, 90).astype(np.int64)
+    age = np.clip(age_on(persons["birth"][person], c["day"][rows]), 0, 90)
     minimum = found["response"] == MINIMUM
     codes = pa.array(areas(scale.areas).codes)
     crossing = np.isin(mode, (1, 2))  # ferries and trains are sampled by crossing
@@ -235,6 +243,7 @@ def _contacts(
             "interviewed_on": pa.array(c["day"][rows].astype(np.int32)).cast(pa.date32()),
             "portroute": known.codes[of["route"]],
             "arrivedepart": of["direction"] + 1,
+            **_groups(known, of["route"]),
             "weekday": of["weekday"],
             "am_pm_night": of["part"] + 1,
             "shiftno": found["shift"],
@@ -257,6 +266,14 @@ def _contacts(
             ),
         }
     )
+
+
+def _groups(known: Routes, route: Ints) -> dict[str, pa.Array]:
+    """Return the port groups of routes: each its own, and its mode for what is not sampled."""
+    return {
+        "port_group": pa.array(known.codes[route]).cast(pa.string()),
+        "unsampled_group": _label(known.mode[route], MODES),
+    }
 
 
 def _where(known: NDArray[np.bool_], values: Ints) -> pa.Array:
@@ -290,6 +307,7 @@ def tallies(settings: Settings, drawn: Design, counts: dict[str, Columns]) -> di
             "month": _month(columns["month"]),
             "portroute": drawn.routes.codes[columns["route"]],
             "arrivedepart": columns["direction"] + 1,
+            **_groups(drawn.routes, columns["route"]),
         }
 
     def of_day(columns: Columns) -> dict[str, Any]:
