@@ -18,10 +18,11 @@ import vl_convert
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin import truth
-from ravenstein.twin.journeys import BACK, MOVE, TWELVE, journeys
-from ravenstein.twin.people import COMPONENTS, MIGRANT_REASONS, residents
+from ravenstein.twin.journeys import BACK, journeys
+from ravenstein.twin.people import MIGRANT_REASONS, residents
 from ravenstein.twin.settings import settings
 from ravenstein.twin.sources.passenger_survey import design, interviews
+from ravenstein.twin.tally import COMPONENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def simulated() -> dict[str, Any]:
     migrants: list[dict[str, Any]] = []
     population, components = 0, dict.fromkeys(COMPONENTS, 0)
     nights, stays, visits, short = [], [], np.zeros(2), np.zeros(2)
+    contacts, drawn = np.zeros(2), design(chosen, 1)
     for number in range(BLOCKS):
         lived = residents(chosen, step_generator(1, f"page/people/{number}"), PEOPLE)
         went = journeys(chosen, step_generator(1, f"page/journeys/{number}"), lived, PEOPLE)
@@ -65,8 +67,7 @@ def simulated() -> dict[str, Any]:
         spells = lived.spells
         over = (spells["arrived"] == 1) & (spells["left"] == 1)
         stays.append((spells["end"] - spells["start"])[over] / 365.25)
-        if number == 0:
-            contacts = interviewed(chosen, lived, went)
+        contacts = contacts + interviewed(chosen, drawn, number, (lived, went))
     joined = {k: np.concatenate([m[k] for m in migrants]) for k in migrants[0]}
     mean = [np.concatenate([n for h, n in nights if h == home]).mean() for home in (0, 1)]
     return {
@@ -75,20 +76,16 @@ def simulated() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def interviewed(chosen: Any, lived: Any, went: Any) -> tuple[float, float]:
-    """Return interviews and migrants a year at the scale of the United Kingdom, from one block.
+def interviewed(chosen: Any, drawn: Any, number: int, country: Any) -> Any:
+    """Return interviews and migrants a year at the scale of the United Kingdom.
 
-    Shifts are sampled one in 13, as at that scale; a block holds 1 in 1,200 of the passengers, so
+    The shifts sampled are those of that scale; a block holds 1 in 1,200 of the passengers, so
     every k-th of its few a shift stands for the k-th of many.
     """
-    drawn = design(chosen, 1)
-    rows, _ = interviews(chosen, step_generator(1, "page/survey"), (lived, went), drawn, 0)
+    rows, _ = interviews(chosen, step_generator(1, f"page/survey/{number}"), country, drawn, number)
     years = chosen.scale.last - chosen.scale.first + 1
     migrants = sum(v == "12_months_or_more" for v in rows["stay_stated"].to_pylist())
-    stated = int((went.crossings["stated"] == TWELVE).sum())
-    assert stated > 0
-    assert (went.crossings["leg"] == MOVE).any()
-    return 1200 * rows.num_rows / years, 1200 * migrants / years
+    return np.array([rows.num_rows, migrants]) * 1200 / years / BLOCKS
 
 
 def ltim(name: str, columns: dict[str, int]) -> dict[str, dict[str, float]]:
@@ -269,9 +266,9 @@ def areas_and_lengths(found: dict[str, Any]) -> Iterator[str]:
          ("migrants among them", "4,000–5,000", f"{migrants:,.0f}")],
     )  # fmt: skip
     yield (
-        "Published: ONS, Overseas travel and tourism: methodology. The twin's are of one block of "
-        "50,000 residents, times 1,200: the standard error of the migrants is about a tenth. The "
-        "bundled study, `small`, samples far more: over half of all shifts and every passenger, so "
+        "Published: ONS, Overseas travel and tourism: methodology. The twin's are of one in sixty "
+        "of the passengers, times sixty: the standard error of the migrants is some 4 per cent. "
+        "The bundled study, `small`, samples far more: over half of all shifts and every passenger, so "
         "that 50,000 people yield some 300 migrants a year."
     )
 

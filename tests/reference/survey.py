@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ravenstein.core.errors import SurveyError
+from ravenstein.survey import analysis, intervals
 from ravenstein.survey import estimates as est
-from ravenstein.survey import intervals
 from ravenstein.survey import replicates as rep
 from ravenstein.survey.calibration import calibrate
 from ravenstein.survey.design import Selection, Unequal, design
@@ -241,14 +241,14 @@ def linearised(case: Case, given, frame: pd.DataFrame, words: str) -> dict:  # n
         limits = intervals.proportion_interval(share, method=method)
         return {"estimate": share.point, "ci95": limits.ravel()}
     if call == "var":
-        return plain(est.variance(given, formula(frame, first)))
+        return plain(analysis.variance(given, formula(frame, first)))
     if call == "ratio":
         y, x = (formula(frame, part) for part in inside.split(",")[:2])
         return plain(est.ratio(given, y, x))
     if call == "glm":
         left, right = inside.split("~")
         x = np.column_stack([np.ones(len(frame)), formula(frame, right)])
-        return plain(est.regression(given, frame[left.strip()], x))
+        return plain(analysis.regression(given, frame[left.strip()], x))
     return mean_or_total(case, given, frame, call, inside)
 
 
@@ -265,7 +265,7 @@ def mean_or_total(case: Case, given, frame: pd.DataFrame, call: str, inside: str
     found = (est.mean if call == "mean" else est.total)(given, values, where=where)
     more = plain(found)
     if "deff=TRUE" in inside and where.all():
-        more["deff"] = est.design_effect(given, values, found, of=call)
+        more["deff"] = analysis.design_effect(given, values, found, of=call)
     return more
 
 

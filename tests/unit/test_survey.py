@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from ravenstein.core.errors import SurveyError
-from ravenstein.survey import estimates, intervals, replicates
+from ravenstein.survey import analysis, estimates, intervals, replicates
 from ravenstein.survey.calibration import (
     Auxiliaries,
     Totals,
@@ -449,9 +449,9 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
         (lambda: trim(design(weights=[1.0, 5, 100]), 2, 6, strict=True), "cannot hold", "2 to 6"),
         (lambda: trim(design(weights=[0.5] * 7 + [1.0, 4.0]), 0.9, 10), "0 or less", "1 others"),
         (lambda: trim(two_strata(), np.nan, 2), "cannot hold", "nan to 2"),
-        (lambda: estimates.regression(two_strata(), Y, np.ones((6, 2))), "not independent",
+        (lambda: analysis.regression(two_strata(), Y, np.ones((6, 2))), "not independent",
          "x1, x2"),
-        (lambda: estimates.regression(two_strata(), Y, np.ones(6)), "do not fit", "(6,)"),
+        (lambda: analysis.regression(two_strata(), Y, np.ones(6)), "do not fit", "(6,)"),
         (lambda: calibrate(two_strata(), np.ones((6, 2)), [20.0]), "cannot be used", "totals (1,)"),
         (lambda: estimates.function(estimates.total(two_strata(), Y), lambda t: abs(t[0])),
          "not smooth", "two different"),
@@ -468,7 +468,7 @@ def test_the_tightest_bounds_work_and_nothing_tighter_does():
          weights=[1.0] * 3)), "no successive", "1 strata"),
         (lambda: replicates.given_weights(two_strata(), np.ones((6, 2)), scale=-1.0),
          "cannot be used", "constant -1"),
-        (lambda: estimates.design_effect(two_strata(), np.ones(6), estimates.mean(
+        (lambda: analysis.design_effect(two_strata(), np.ones(6), estimates.mean(
             two_strata(), np.ones(6)), of="mean"), "no design effect", "1 constants"),
         (lambda: estimates.total(two_strata(), Y).confidence_interval(1.5), "no such level", "1.5"),
         (lambda: estimates.domain_totals(two_strata(), Y, [1, 2]), "do not fit", "2"),

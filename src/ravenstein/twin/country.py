@@ -14,7 +14,6 @@ from ravenstein.twin.geography import areas
 from ravenstein.twin.journeys import journeys
 from ravenstein.twin.people import (
     CITIZENSHIPS,
-    COMPONENTS,
     FAR,
     REASONS,
     SPECIAL,
@@ -22,6 +21,7 @@ from ravenstein.twin.people import (
 )
 from ravenstein.twin.sources import border, passenger_survey
 from ravenstein.twin.sources.components import components_of_change
+from ravenstein.twin.tally import COMPONENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,13 +6,15 @@ shorter ones are journeys, whatever was stated at the border.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.twin.columns import Rows
 from ravenstein.twin.draws import Season, day, pick
-from ravenstein.twin.geography import KINDS, Areas
+from ravenstein.twin.geography import KINDS, Areas, areas
+from ravenstein.twin.tally import Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,12 +31,8 @@ REASONS = (
 )  # fmt: skip
 MIGRANT_REASONS = REASONS[:5]
 SPECIAL = ("none", "armed_forces", "prisoner")
-COMPONENTS = (
-    "births", "deaths", "internal_in", "internal_out", "international_in", "international_out",
-)  # fmt: skip
 STAGES = ("student", "young", "family", "old")
 FAR = 10**6  # a day that never comes
-AGES = 91  # 0 to 89, and 90 and over
 WARM_UP = (
     8  # years simulated before the first mid-year, so that stays in progress are of all lengths
 )
@@ -100,52 +98,24 @@ def residents(settings: Settings, generator: np.random.Generator, people: int) -
     return _Block(settings, generator, people).run()
 
 
-@dataclass
-class _Rows:
-    """Columns that grow by parts."""
-
-    names: tuple[str, ...]
-    parts: list[Columns] = field(default_factory=list)
-
-    def add(self, **columns: Any) -> None:
-        size = max(np.size(column) for column in columns.values() if np.ndim(column))
-        if size:
-            self.parts.append(
-                {n: np.broadcast_to(np.asarray(columns[n]), size) for n in self.names}
-            )
-
-    def joined(self) -> Columns:
-        empty = np.empty(0, dtype=np.int64)
-        return {
-            name: np.concatenate([empty, *(part[name] for part in self.parts)]).astype(np.int64)
-            for name in self.names
-        }
-
-
 class _Block:
     """The simulation of one block, a year at a time."""
 
     def __init__(self, settings: Settings, generator: np.random.Generator, people: int) -> None:
-        from ravenstein.twin.geography import areas
-
         self.settings, self.g = settings, generator
         self.areas: Areas = areas(settings.scale.areas)
         self.first, self.last = settings.scale.first, settings.scale.last
         self.begin, self.horizon = self.first - WARM_UP, self.last + 2
-        self.mid_years = np.array([day(y, 7, 1) for y in range(1880, self.horizon + 1)])
-        years, count = self.last - self.first + 1, settings.scale.areas
-        shape = (years, count, 2, AGES)
-        self.population = np.zeros(shape, dtype=np.int64)
-        self.components = {name: np.zeros(shape, dtype=np.int64) for name in COMPONENTS}
-        self.persons = _Rows(("sex", "birth", "death", "citizenship", "birth_country", "asylum"))
-        self.spells = _Rows(
+        self.tally = Tally(self.first, self.last, settings.scale.areas)
+        self.persons = Rows(("sex", "birth", "death", "citizenship", "birth_country", "asylum"))
+        self.spells = Rows(
             ("person", "start", "end", "area", "arrived", "left", "reason_in", "reason_out",
              "stated_in", "stated_out")
         )  # fmt: skip
-        self.moves = _Rows(("person", "day", "origin", "destination"))
-        self.short = _Rows(("person", "start", "end", "home", "reason", "stated", "area"))
-        self.terms = _Rows(("person", "start", "end", "kind"))
-        self.returns = _Rows(("person", "day", "area"))
+        self.moves = Rows(("person", "day", "origin", "destination"))
+        self.short = Rows(("person", "start", "end", "home", "reason", "stated", "area"))
+        self.terms = Rows(("person", "start", "end", "kind"))
+        self.returns = Rows(("person", "day", "area"))
         first, last = day(self.begin - 1, 7, 1), day(self.horizon + 1, 7, 1)
         season = settings.parameters["season"].values[0][1]
         self.seasons = {name: Season(season[name], first, last) for name in ("student", "other")}
@@ -165,8 +135,8 @@ class _Block:
         spells, moves = self.spells.joined(), self.moves.joined()
         return Residents(
             self.persons.joined(), spells, moves, self.short.joined(), self.terms.joined(),
-            self.population,
-            self.components,
+            self.tally.population,
+            self.tally.components,
         )  # fmt: skip
 
     # people ------------------------------------------------------------------------------------
@@ -239,9 +209,10 @@ class _Block:
         ]
         columns = [self.now, *newcomers]
         self.now = {name: np.concatenate([c[name] for c in columns]) for name in self.now}
-        self._move(start, end, middle, year)
-        self._end_spells(end, year)
-        self._count(year, end)
+        self._move(start, end, middle)
+        self._end_spells(end)
+        now = self.now
+        self.tally.count(year, now["area"], *self._who(now["person"]), end)
 
     def _birth_country(self, citizenship: Ints, who: str, start: int) -> Ints:
         """Draw countries of birth: foreigners' is that of their citizenship."""
@@ -294,7 +265,7 @@ class _Block:
         citizenship = np.where(g.random(when.size) < 0.5, own, 0)
         numbers = self._new(np.where(boys, 1, 2), when, citizenship, start)
         area = now["area"][women]
-        self._add("births", self._year_of(start), area, numbers, end)
+        self._add("births", area, numbers, end)
         return self._here(numbers, when, area)
 
     def _decide_to_leave(self, start: int, end: int) -> None:
@@ -389,7 +360,7 @@ class _Block:
             home=0, reason=reason[brief], stated=1, area=area[brief],
         )  # fmt: skip
         here = ~brief
-        self._add("international_in", self._year_of(start), area[here], numbers[here], end)
+        self._add("international_in", area[here], numbers[here], end)
         leave = np.where(stay >= FAR, FAR, when + stay)
         leaves = leave < FAR
         return self._here(
@@ -445,11 +416,11 @@ class _Block:
         due = (rows["day"] >= start) & (rows["day"] < end)
         due &= rows["day"] < self.death[rows["person"]] - 1
         person, when, area = (rows[name][due] for name in ("person", "day", "area"))
-        self._add("international_in", self._year_of(start), area, person, end)
+        self._add("international_in", area, person, end)
         reason = self._why_out(person.size, start)
         return self._here(person, when, area, arrived=1, reason=reason, stated=1)
 
-    def _move(self, start: int, end: int, middle: int, year: int) -> None:
+    def _move(self, start: int, end: int, middle: int) -> None:
         """Move people between areas: by stage of life, mostly within the nation."""
         s, g, now = self.settings, self.g, self.now
         person = now["person"]
@@ -480,8 +451,8 @@ class _Block:
         real = destination != origin
         moves, when, origin, destination = (v[real] for v in (moves, when, origin, destination))
         self.moves.add(person=person[moves], day=when, origin=origin, destination=destination)
-        self._add("internal_out", year, origin, person[moves], end)
-        self._add("internal_in", year, destination, person[moves], end)
+        self._add("internal_out", origin, person[moves], end)
+        self._add("internal_in", destination, person[moves], end)
         now["area"][moves] = destination
 
     def _destinations(self, stage: Ints, near: Any, origin: Ints, middle: int) -> Ints:
@@ -499,7 +470,13 @@ class _Block:
                     found[rows] = pick(self.g, weights, rows.size)
         return found
 
-    def _end_spells(self, end: int, year: int) -> None:
+    def _add(self, component: str, area: Any, person: Ints, end: int) -> None:
+        self.tally.add(component, area, *self._who(person), end)
+
+    def _who(self, person: Ints) -> tuple[Ints, Ints]:
+        return self.sex[person], self.birth[person]
+
+    def _end_spells(self, end: int) -> None:
         """Close the spells of those who left or died before the end of the year."""
         now = self.now
         death = self.death[now["person"]]
@@ -514,34 +491,10 @@ class _Block:
             reason_out=np.where(gone, ended["reason_out"], -1), stated_in=ended["stated"],
             stated_out=np.where(gone, ended["stated_out"], 0),
         )  # fmt: skip
-        self._add("deaths", year, ended["area"][~gone], ended["person"][~gone], end)
-        self._add("international_out", year, ended["area"][gone], ended["person"][gone], end)
+        self._add("deaths", ended["area"][~gone], ended["person"][~gone], end)
+        self._add("international_out", ended["area"][gone], ended["person"][gone], end)
         back = gone & (ended["back"] < FAR)
         self.returns.add(
             person=ended["person"][back], day=ended["back"][back], area=ended["area"][back]
         )
         self.now = {name: values[~over] for name, values in now.items()}
-
-    # counts ------------------------------------------------------------------------------------
-
-    def _year_of(self, start: int) -> int:
-        return int(np.searchsorted(self.mid_years, start)) + 1881
-
-    def _cells(self, area: Any, person: Ints, end: int) -> Ints:
-        """Count persons by area, sex and age at the end of the year to mid-year."""
-        year = np.searchsorted(self.mid_years, end)
-        born = np.searchsorted(self.mid_years, self.birth[person], side="right")
-        age = np.clip(year - born, 0, AGES - 1)
-        place = (area * 2 + self.sex[person] - 1) * AGES + age
-        count = np.bincount(place, minlength=self.areas.size.size * 2 * AGES)
-        return count.reshape(-1, 2, AGES)
-
-    def _add(self, component: str, year: int, area: Any, person: Ints, end: int) -> None:
-        if self.first < year <= self.last:
-            self.components[component][year - self.first] += self._cells(area, person, end)
-
-    def _count(self, year: int, end: int) -> None:
-        if self.first <= year <= self.last:
-            self.population[year - self.first] = self._cells(
-                self.now["area"], self.now["person"], end
-            )
