@@ -268,8 +268,8 @@ def areas_and_lengths(found: dict[str, Any]) -> Iterator[str]:
     yield (
         "Published: ONS, Overseas travel and tourism: methodology. The twin's are of one in sixty "
         "of the passengers, times sixty: the standard error of the migrants is some 4 per cent. "
-        "The bundled study, `small`, samples far more: over half of all shifts and every passenger, so "
-        "that 50,000 people yield some 300 migrants a year."
+        "The bundled study, `small`, samples far more: over half of all shifts and every "
+        "passenger, so that 50,000 people yield over 300 migrants a year."
     )
 
 

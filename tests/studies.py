@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from functools import cache
@@ -19,7 +20,22 @@ def _simulated() -> Path:
     return folder / "twin"
 
 
-def bundled_study(folder: Path) -> Path:
-    """Copy the bundled study to a folder, without the sources that no pipeline reads yet."""
-    shutil.copytree(_simulated(), folder, ignore=shutil.ignore_patterns("*.parquet"))
+def bundled_study(folder: Path, *, whole: bool = False) -> Path:
+    """Copy the bundled study to a folder.
+
+    Args:
+        folder: Where; must not exist.
+        whole: With the passenger survey, in few replicates; else without it.
+    """
+    unused = shutil.ignore_patterns("truth", "border_movements")
+    shutil.copytree(
+        _simulated(), folder, ignore=unused if whole else shutil.ignore_patterns("*.parquet")
+    )
+    study = folder / "study.toml"
+    text = study.read_text()
+    if whole:
+        text = text.replace("[study]\n", "[study]\ndraws = 50\n")
+    else:
+        text = re.sub(r'\n\[\[sources\]\]\nkind = "survey_\w+"\nfile = "[^"]*"\n', "", text)
+    study.write_text(text)
     return folder

@@ -8,7 +8,14 @@ from tests.studies import bundled_study
 
 CHROMIUM = os.environ.get("RAVENSTEIN_CHROMIUM") or shutil.which("chromium")
 WIDTHS = (1220, 390)
-PAGES = ("index.html", "areas/Z02000001.html", "areas/X06000005.html", "data.html", "quality.html")
+PAGES = (
+    "index.html",
+    "areas/Z02000001.html",
+    "areas/X06000005.html",
+    "data.html",
+    "quality.html",
+    "migration.html",
+)
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed (or set RAVENSTEIN_CHROMIUM)"
@@ -17,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    from ravenstein.pipelines.passenger_survey import passenger_survey
     from ravenstein.pipelines.population import population
     from ravenstein.pipelines.release import release
     from ravenstein.store.database import open_store
@@ -24,13 +32,14 @@ def site(tmp_path_factory):
     from ravenstein.study import read_study
 
     folder = tmp_path_factory.mktemp("browser") / "twin"
-    bundled_study(folder)
+    bundled_study(folder, whole=True)
     study = read_study(folder)
     with (
         open_store(folder / "store", writing=True) as store,
         start_run(store, study="", engine="duckdb", draws=2, told=lambda step: None) as run,
     ):
         population(study, run)
+        passenger_survey(study, run)
         release(study, run)
     return folder / "release"
 

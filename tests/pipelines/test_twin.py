@@ -15,6 +15,7 @@ from tests.studies import bundled_study
 
 from ravenstein.core.errors import ParameterError, StoreError
 from ravenstein.pipelines import twin as pipeline
+from ravenstein.pipelines.passenger_survey import KINDS
 from ravenstein.tables.dictionary import TABLES, declared
 from ravenstein.twin.settings import FILES, settings
 
@@ -40,8 +41,7 @@ def test_every_view_and_truth_is_written_as_declared(tmp_path):
         found[name] = pq.read_table(path)
         assert found[name].column_names == list(declared(name).names)
     truth = {name for name in TABLES if name.startswith("truth_")}
-    survey = {name for name in TABLES if name.startswith("survey_")}
-    assert set(found) == truth | survey | {"border_movements"}
+    assert set(found) == truth | set(KINDS) | {"border_movements"}
     assert found["truth_people"].num_rows == counts.persons
     assert (tmp_path / "t/views/components_of_change.csv").is_file()
     facts = json.loads((tmp_path / "t/twin.json").read_text())
@@ -93,7 +93,7 @@ def test_a_killed_run_leaves_no_scale(tmp_path):
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
-    with pytest.raises(StoreError, match="other things"):
+    with pytest.raises(StoreError, match="cannot be replaced"):
         tiny(tmp_path)
     with pytest.raises(ParameterError, match="no scale"):
         settings("smal")
@@ -101,7 +101,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
 
 def test_no_estimate_reads_the_truth_or_a_parameter_of_the_twin(tmp_path):
     """The provenance of a whole run: its tables, files and parameters."""
-    folder = bundled_study(tmp_path / "s")
+    folder = bundled_study(tmp_path / "s", whole=True)
     words = [sys.executable, "-m", "ravenstein", "run", str(folder), "--quiet"]
     subprocess.run(words, check=True)
     connection = duckdb.connect(folder / "store/ravenstein.duckdb", read_only=True)

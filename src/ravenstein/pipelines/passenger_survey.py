@@ -70,11 +70,10 @@ def passenger_survey(study: Study, run: Run) -> None:
         tables = {kind: _read(study, run, kind) for kind in KINDS}
         step.note = f"{tables['survey_contacts']['serial'].size:,} interviews"
     with run.step("Weigh the interviews") as step:
-        totals, weights, report, warnings = _weighed(study, run, tables)
-        run.warnings += warnings
+        totals, weights, report, notes = _weighed(study, run, tables)
         run.write(SURVEY_WEIGHTS, weights, method=weigh, inputs=_BEHIND)
         run.write(SURVEY_STAGES, report, method=weigh, inputs=_BEHIND)
-        step.note = f"{weights.num_rows:,} weights, {run.draws} replicates of every stage"
+        step.note = f"{weights.num_rows:,} weights, {run.draws} replicates of every stage{notes}"
     with run.step("Estimate long-term migrants") as step:
         whole = (*_BEHIND, FromTable("survey_weights"))
         by_reason = totals["reason"].estimate()
@@ -115,8 +114,12 @@ def _column(values: pa.ChunkedArray) -> NDArray[Any]:
 
 def _weighed(
     study: Study, run: Run, tables: dict[str, dict[str, NDArray[Any]]]
-) -> tuple[dict[str, Totals], pa.Table, pa.Table, list[str]]:
-    """Weigh month by month; add up migrants, keep weights and the report of the stages."""
+) -> tuple[dict[str, Totals], pa.Table, pa.Table, str]:
+    """Weigh month by month; add up migrants, keep weights and the report of the stages.
+
+    What was merged stands in the report, where such cells are called `all …`; the last value
+    counts the months, and the strata with a single shift.
+    """
     contacts = tables["survey_contacts"]
     order = np.lexsort((contacts["serial"], contacts["interviewed_on"].astype("datetime64[M]")))
     contacts = {name: values[order] for name, values in contacts.items()}
@@ -127,7 +130,7 @@ def _weighed(
     totals = _totals(years, run.draws)
     weights: list[pa.Table] = []
     report: list[pa.Table] = []
-    warnings: list[str] = []
+    merged = alone = 0
     for month, start, end in zip(months, starts, ends, strict=True):
         chosen = {name: values[start:end] for name, values in contacts.items()}
         others = [
@@ -143,17 +146,11 @@ def _weighed(
         _add(totals, chosen, found)
         weights.append(_weights(chosen["serial"], found))
         report.append(_report(month, found))
-        warnings += [f"{month}: {note}" for note in found.collapsed]
-        if lonely:
-            warnings.append(f"{month}: {lonely} strata have one shift, kept as certain")
-    return totals, pa.concat_tables(weights), pa.concat_tables(report), _shortened(warnings)
-
-
-def _shortened(warnings: list[str]) -> list[str]:
-    """Return a few warnings whole and the number of the others: the report holds all cells."""
-    if len(warnings) <= 3:
-        return warnings
-    return [*warnings[:2], f"The passenger survey has {len(warnings) - 2} more such months."]
+        merged += bool(found.collapsed)
+        alone += lonely
+    notes = f"; empty cells merged in {merged} of {len(months)} months" if merged else ""
+    notes += f"; {alone} shifts alone in their stratum, kept as certain" if alone else ""
+    return totals, pa.concat_tables(weights), pa.concat_tables(report), notes
 
 
 def _totals(years: list[int], draws: int) -> dict[str, Totals]:

@@ -135,11 +135,14 @@ def _survey(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, p
     summary = (
         run.read(SURVEY_STAGES)
         .filter(last)
-        .with_columns(few=(nw.col("cases") < _FEW).cast(nw.Int64))
+        .with_columns(
+            few=(nw.col("cases") < _FEW).cast(nw.Int64),
+            merged=nw.col("cell").str.contains("all ", literal=True).cast(nw.Int64),
+        )
         .group_by("stage")
         .agg(
             nw.len().alias("cells"),
-            nw.col("few").sum().cast(nw.Int64),
+            nw.col("few", "merged").sum().cast(nw.Int64),
             nw.col("smallest").min(),
             nw.col("largest").max(),
         )
