@@ -8,15 +8,20 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 from ravenstein.pipelines.new_study import new_study
+from ravenstein.twin.settings import settings
 
 
 @cache
 def _simulated() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="ravenstein-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    new_study(folder / "twin")
+    # half the people, so that tests are quick; `make run` takes the study as it is
+    half = settings("small", changes={"people": 25_000, "block": 25_000})
+    with mock.patch("ravenstein.pipelines.new_study.settings", return_value=half):
+        new_study(folder / "twin")
     return folder / "twin"
 
 

@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 from ravenstein import cli
 from ravenstein.core.errors import RavensteinError
-from ravenstein.pipelines.new_study import new_study
 
 
 def command(*words, code=0):
@@ -105,12 +104,6 @@ def test_the_same_study_gives_the_same_bytes_and_a_new_vintage(released, tmp_pat
     before = tree(folder / "release")
     assert in_process("run", folder, "--quiet").stdout == ""
     assert tree(folder / "release") == before
-    other = tmp_path / "again"
-    new_study(other)
-    views = tree(other / "twin/views")
-    assert {name: views[name] for name in tree(folder / "twin/views")} == tree(
-        folder / "twin/views"
-    )
     other = bundled_study(tmp_path / "copy", whole=True)
     in_process("run", other, "--quiet")
     assert tree(other / "release") == before

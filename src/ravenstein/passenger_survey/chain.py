@@ -104,9 +104,9 @@ def weigh(
         decimals: Decimals to which stage weights are rounded, half up; none where not given.
 
     Returns:
-        The weights. Cells of traffic or of unsampled passengers that are empty in the sample or
-        in any replicate are merged: routes within their mode and direction, regions of residence
-        within mode and direction; the merged cells are named.
+        The weights. Cells of non-response, traffic or unsampled passengers that are empty in the
+        sample or in any replicate are merged within their unsampled port group and direction:
+        port groups, weekdays or regions of residence give way; the merged cells are named.
 
     Raises:
         SurveyError: As the stages do.
@@ -114,32 +114,42 @@ def weigh(
     c, by_shift = month.contacts, _by_shift(month)
     made = {"shift": by_shift}
     held = by_shift.applied(factor, decimals)
+    collapsed: list[str] = []
     t = month.nonresponse
     missed = t["migtotal"] + t["ordtotal"]
-    some = missed > 0
+    t = {name: values[missed > 0] for name, values in t.items()}
+    missed = missed[missed > 0]
+    by, notes = _merged(held, (c, t), missed, ("port_group", "arrivedepart"), 0)
+    regrouped = tuple(dict(given) | {"port_group": by[i][0]} for i, given in enumerate((c, t)))
+    names = ("port_group", "arrivedepart", "weekday")
+    sub, more = _merged(held, (regrouped[0], regrouped[1]), missed, names, 2)
+    collapsed += [f"non-response: {note}" for note in (*notes, *more)]
     made["nonresponse"] = stages.nonresponse(
         held,
-        ((c["port_group"], c["arrivedepart"]), (c["weekday"],)),
-        ((t["port_group"][some], t["arrivedepart"][some]), (t["weekday"][some],), missed[some]),
+        (by[0], sub[0]),
+        (by[1], sub[1], missed),
         (_migrants(c), np.zeros(held.shape[0])),
         (c["migsi"], c["tandtsi"]),
     )
     held = made["nonresponse"].applied(held, decimals)
     kind = np.select([c["response"] == _FULL, c["response"] == _MINIMUM],
                      [stages.FULL, stages.MINIMUM], stages.MIGRATION_SLOT)  # fmt: skip
-    made["minimums"] = stages.minimums(
-        held, (c["unsampled_group"], c["arrivedepart"], c["residence"]), kind
-    )
-    held = made["minimums"].applied(held, decimals)
-    collapsed: list[str] = []
-    own, known, notes = _merged(held, c, month.traffic, ("port_group", "arrivedepart"), 0)
-    collapsed += [f"traffic: {note}" for note in notes]
-    made["traffic"] = stages.traffic(held, own, (known, month.traffic["passengers"]))
-    held = made["traffic"].applied(held, decimals)
+    least = {name: values[kind == stages.MINIMUM] for name, values in c.items()}
     names = ("unsampled_group", "arrivedepart", "residence")
-    own, known, notes = _merged(held, c, month.unsampled, names, 2)
+    fulls, one = held * (kind == stages.FULL)[:, None], np.ones(least["response"].size)
+    sides, notes = _merged(fulls, (c, least), one, names, 2)
+    collapsed += [f"minimums: {note}" for note in notes]
+    made["minimums"] = stages.minimums(held, sides[0], kind)
+    held = made["minimums"].applied(held, decimals)
+    given = month.traffic
+    sides, notes = _merged(held, (c, given), given["passengers"], ("port_group", "arrivedepart"), 0)
+    collapsed += [f"traffic: {note}" for note in notes]
+    made["traffic"] = stages.traffic(held, sides[0], (sides[1], given["passengers"]))
+    held = made["traffic"].applied(held, decimals)
+    given = month.unsampled
+    sides, notes = _merged(held, (c, given), given["passengers"], names, 2)
     collapsed += [f"unsampled: {note}" for note in notes]
-    made["unsampled"] = stages.unsampled(held, own, (known, month.unsampled["passengers"]))
+    made["unsampled"] = stages.unsampled(held, sides[0], (sides[1], given["passengers"]))
     final = made["unsampled"].applied(held, decimals)
     return Weighted(final, made, tuple(collapsed), lonely)
 
@@ -163,25 +173,30 @@ def _by_shift(month: Month) -> Stage:
 
 
 def _merged(
-    held: Weights, contacts: Columns, table: Columns, names: Sequence[str], gives_way: int
-) -> tuple[list[Any], list[Any], list[str]]:
-    """Return columns of interviews and table in which empty cells are merged with their siblings.
+    held: Weights,
+    tables: tuple[Columns, Columns],
+    amount: NDArray[Any],
+    names: Sequence[str],
+    gives_way: int,
+) -> tuple[list[list[Any]], list[str]]:
+    """Return columns of interviews and of a table in which empty cells are merged with siblings.
 
-    A cell is empty if it has passengers but no weight in the sample or in a replicate. One of its
-    columns gives way there, and in all cells of its unsampled port group and direction.
+    A cell is empty if the table has an amount for it but no interview carries weight there, in
+    the sample or in a replicate. One of its columns gives way there, and in all cells of its
+    unsampled port group and direction.
     """
-    sides = [[given[name] for name in names] for given in (contacts, table)]
+    sides = [[given[name] for name in names] for given in tables]
     fine = cells(*sides)
-    passengers = np.bincount(fine.rows[1], table["passengers"], minlength=fine.count)
-    empty = (passengers > 0) & (sums(held, fine.rows[0], fine.count) <= 0).any(axis=1)
+    there = np.bincount(fine.rows[1], amount, minlength=fine.count) > 0
+    empty = there & (sums(held, fine.rows[0], fine.count) <= 0).any(axis=1)
     if not empty.any():
-        return sides[0], sides[1], []
-    wide = cells(*((g["unsampled_group"], g["arrivedepart"]) for g in (contacts, table)))
+        return sides, []
+    wide = cells(*((given["unsampled_group"], given["arrivedepart"]) for given in tables))
     merged = np.zeros(wide.count, dtype=np.bool_)
     merged[wide.rows[1][empty[fine.rows[1]]]] = True
-    for side, (given, columns) in enumerate(zip((contacts, table), sides, strict=True)):
+    for side, (given, columns) in enumerate(zip(tables, sides, strict=True)):
         joined = merged[wide.rows[side]]
         every = np.array([f"all {group}" for group in given["unsampled_group"].tolist()], object)
         columns[gives_way] = np.where(joined, every, columns[gives_way].astype(object))
-    group = f"{int(empty.sum())} empty cells ({fine.named(empty)})"
-    return sides[0], sides[1], [f"{group} merged within port group and direction"]
+    found = f"{int(empty.sum())} empty cells ({fine.named(empty)})"
+    return sides, [f"{found} merged within port group and direction"]

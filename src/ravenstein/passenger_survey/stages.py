@@ -154,8 +154,8 @@ def nonresponse(
 
     Args:
         prior: $w_1$ [n, R].
-        groups: Columns of the group (port group, direction), and those that make sub-strata with
-            them (weekday) [n].
+        groups: Columns of the group (port group, direction), and of the sub-stratum within it
+            (port group, direction, weekday) [n].
         tallies: The same of the tally file, and its non-contacts [m].
         flags: Whether a row is a migrant, and whether it is a non-respondent [n].
         intervals: `MIGSI` and `TANDTSI`: intervals of screening and of the full interview [n].
