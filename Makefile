@@ -19,7 +19,7 @@ real: $(VENV)/run.done
 	@$(BIN)/ravenstein run build/real
 
 test: $(VENV)/dev.done ## all tests but the slow ones, with coverage
-	@$(BIN)/pytest --numprocesses auto -m "not slow" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest --numprocesses auto --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/dev.done ## style, types, import contracts
 	@$(BIN)/ruff check .

@@ -329,15 +329,22 @@ def serve(
             _say("Ended.")
 
 
+def _passenger_survey(study: Study, run: Run) -> None:
+    """Run the passenger survey where a study has one: compiled parts take a second to load."""
+    if any(source.kind.startswith("survey_") for source in study.sources):
+        from ravenstein.pipelines.passenger_survey import passenger_survey
+
+        passenger_survey(study, run)
+
+
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
-    from ravenstein.pipelines.passenger_survey import passenger_survey
     from ravenstein.pipelines.population import population
     from ravenstein.pipelines.release import release
 
     known: dict[str, Callable[[Study, Run], None]] = {
         "population": population,
-        "passenger_survey": passenger_survey,
+        "passenger_survey": _passenger_survey,
         "release": release,
     }
     if only is None:

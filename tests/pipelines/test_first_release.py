@@ -10,6 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from tests.myeb3_files import Myeb3File
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 from ravenstein import cli
 from ravenstein.core.errors import RavensteinError
+from ravenstein.twin.settings import FILES, settings
 
 
 def command(*words, code=0):
@@ -414,3 +416,19 @@ def test_the_real_release_has_a_page_for_every_area(shared, tmp_path):
     text = (folder / "release/areas/E06000001.html").read_text()
     assert "The account balances exactly in every year." in text
     assert Path(folder / "release/downloads/areas/E06000001.csv").is_file()
+
+
+def test_no_estimate_reads_the_truth_or_a_parameter_of_the_twin(released):
+    """The provenance of a whole run: its tables, files and parameters."""
+    folder, _ = released
+    connection = duckdb.connect(folder / "store/ravenstein.duckdb", read_only=True)
+    inputs = connection.sql("select kind, name from provenance.inputs").fetchall()
+    writes = connection.sql("select table_name, method, parameters from provenance.writes")
+    names = {name for _, name in inputs}
+    assert "twin/views/components_of_change.csv" in names
+    assert not [name for name in names if "truth" in name]
+    own = {name for file in FILES for name in settings("small").parameters.entries}
+    for table, method, parameters in writes.fetchall():
+        assert not table.startswith("truth_")
+        assert "ravenstein.twin" not in (method or "")
+        assert not own & set(json.loads(parameters or "{}"))

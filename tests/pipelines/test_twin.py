@@ -8,16 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 import pytest
-from tests.studies import bundled_study
 
 from ravenstein.core.errors import ParameterError, StoreError
 from ravenstein.pipelines import twin as pipeline
 from ravenstein.pipelines.passenger_survey import KINDS
 from ravenstein.tables.dictionary import TABLES, declared
-from ravenstein.twin.settings import FILES, settings
+from ravenstein.twin.settings import settings
 
 TINY = {"people": 1500, "first": 2010, "last": 2011}
 
@@ -97,21 +95,3 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
         tiny(tmp_path)
     with pytest.raises(ParameterError, match="no scale"):
         settings("smal")
-
-
-def test_no_estimate_reads_the_truth_or_a_parameter_of_the_twin(tmp_path):
-    """The provenance of a whole run: its tables, files and parameters."""
-    folder = bundled_study(tmp_path / "s", whole=True)
-    words = [sys.executable, "-m", "ravenstein", "run", str(folder), "--quiet"]
-    subprocess.run(words, check=True)
-    connection = duckdb.connect(folder / "store/ravenstein.duckdb", read_only=True)
-    inputs = connection.sql("select kind, name from provenance.inputs").fetchall()
-    writes = connection.sql("select table_name, method, parameters from provenance.writes")
-    names = {name for _, name in inputs}
-    assert "twin/views/components_of_change.csv" in names
-    assert not [name for name in names if "truth" in name]
-    own = {name for file in FILES for name in settings("small").parameters.entries}
-    for table, method, parameters in writes.fetchall():
-        assert not table.startswith("truth_")
-        assert "ravenstein.twin" not in (method or "")
-        assert not own & set(json.loads(parameters or "{}"))
