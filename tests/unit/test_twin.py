@@ -10,6 +10,7 @@ from ravenstein.twin.geography import areas, routes
 from ravenstein.twin.journeys import BACK, MOVE, TWELVE, journeys, route_weights
 from ravenstein.twin.people import FAR, residents
 from ravenstein.twin.settings import scales, settings
+from ravenstein.twin.sources.components import components_of_change
 
 SMALL = {"people": 4000, "first": 2008, "last": 2012}
 
@@ -183,6 +184,17 @@ def test_travel_differs_between_people_and_routes_between_areas(country):
     weights = route_weights(country[0])
     assert weights.sum(axis=1) == pytest.approx(1)
     assert weights.std(axis=0).min() > 0
+
+
+def test_perfect_views_are_not_rounded(country):
+    chosen, lived, _ = country
+    known = areas(20)
+    for perfect, own in ((True, settings("small", changes=SMALL, perfect=True)), (False, chosen)):
+        table = components_of_change(own, known, lived.population, lived.components)
+        stocks = np.array(table["population_2012"])[np.array(known.nations) == "Y"]
+        assert (stocks % 10 == 0).all() != perfect
+        truth = lived.population[-1].sum(axis=(1, 2))
+        assert (np.array(table["population_2012"]) == truth).all() == perfect
 
 
 def test_counts_add_up():

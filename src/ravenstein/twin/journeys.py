@@ -141,12 +141,14 @@ def _visitors(
         rows = np.flatnonzero((since >= since_day) & (since < until_day))
         shares = settings.shares("visitor_citizenship", max(since_day, dates[0]), CITIZENSHIPS)
         citizenship[rows] = pick(g, shares, rows.size)
-    age = np.clip(g.gamma(6.0, 6.8, count), 0, 80)  # in the middle of the years
+    who = settings.at("visitors", middle)
+    shape = (who["mean"] / who["deviation"]) ** 2
+    age = np.clip(g.gamma(shape, who["mean"] / shape, count), 0, 80)  # in the middle of the years
     reason = pick(g, settings.shares("short_term_reason", middle, REASONS, "visitor"), count)
     end = start + short_term_days(settings, g, count, middle)
     return {
         "rate": rate, "since": since, "until": since + active, "start": start,
-        "end": np.minimum(end, horizon), "sex": np.where(g.random(count) < 0.53, 1, 2),
+        "end": np.minimum(end, horizon), "sex": np.where(g.random(count) < who["men"], 1, 2),
         "birth": (since + active / 2 - age * 365.25).astype(np.int64), "citizenship": citizenship,
         "reason": reason,
     }  # fmt: skip
@@ -267,7 +269,8 @@ def _with_trips(
 
 def _nights(settings: Settings, g: np.random.Generator, reason: Ints, when: int, who: str) -> Ints:
     median = settings.shares("trip_nights", when, REASONS, who)[reason]
-    nights = np.maximum(np.rint(median * g.lognormal(sigma=0.8, size=reason.size)), 1)
+    spread = settings.at("trip_spread", when)
+    nights = np.maximum(np.rint(median * g.lognormal(sigma=spread, size=reason.size)), 1)
     nights = np.where(g.random(reason.size) < settings.at("day_trips", when), 0, nights)
     return np.minimum(nights, THREE_MONTHS - 1).astype(np.int64)
 

@@ -139,8 +139,6 @@ class _Block:
             self.tally.components,
         )  # fmt: skip
 
-    # people ------------------------------------------------------------------------------------
-
     def _new(self, sex: Any, birth: Any, citizenship: Any, since: int, **more: Any) -> Ints:
         """Add persons alive on a day; return their numbers."""
         death = self._death(sex, birth, since)
@@ -193,8 +191,6 @@ class _Block:
             "busy": start, "special": 0, "until": 0,
         } | more  # fmt: skip
         return {k: np.broadcast_to(np.asarray(v), person.size).copy() for k, v in columns.items()}
-
-    # a year ------------------------------------------------------------------------------------
 
     def _year(self, year: int) -> None:
         start, end = day(year - 1, 7, 1), day(year, 7, 1)
@@ -262,7 +258,7 @@ class _Block:
         women, person, when = women[kept], person[kept], when[kept]
         boys = g.random(when.size) < s.at("boys_share", start)
         own = self.citizenship[person]
-        citizenship = np.where(g.random(when.size) < 0.5, own, 0)
+        citizenship = np.where(g.random(when.size) < s.at("child_citizenship", start), own, 0)
         numbers = self._new(np.where(boys, 1, 2), when, citizenship, start)
         area = now["area"][women]
         self._add("births", area, numbers, end)
@@ -288,11 +284,11 @@ class _Block:
         back_soon = (g.random(leaves.size) < s.at("migrant_switchers", start)["departure"]) & (
             stated == 1
         )
-        days = g.integers(60, 360, leaves.size)
+        days = self._switcher_days(leaves.size, start)
         self._absent(leaves[back_soon], when[back_soon], days[back_soon], reason[back_soon], 1)
         for_good = g.random(leaves.size) < s.at("absence_for_good", start)
         median = s.at("length_of_absence", start)
-        years = 1 + median * g.lognormal(sigma=0.8, size=leaves.size)
+        years = 1 + median * g.lognormal(sigma=s.at("stay_spread", start), size=leaves.size)
         returns = np.where(for_good, FAR, when + _TWELVE_MONTHS + ((years - 1) * _YEAR).astype(int))
         gone = ~back_soon
         now["leave"][leaves[gone]] = when[gone]
@@ -345,7 +341,7 @@ class _Block:
         )
         stay = self._stay(reason, start)
         brief = (g.random(count) < s.at("migrant_switchers", start)["arrival"]) & (stated == 1)
-        days = g.integers(60, 360, count)
+        days = self._switcher_days(count, start)
         party = (reason == _ACCOMPANY) & (g.random(count) < s.at("party_share", start))
         leads = np.flatnonzero(reason != _ACCOMPANY)
         if leads.size:
@@ -375,9 +371,13 @@ class _Block:
         s, g = self.settings, self.g
         for_good = s.shares("stay_for_good", start, MIGRANT_REASONS)[reason]
         median = s.shares("length_of_stay", start, MIGRANT_REASONS)[reason]
-        years = median * g.lognormal(sigma=0.8, size=reason.size)
+        years = median * g.lognormal(sigma=s.at("stay_spread", start), size=reason.size)
         days = _TWELVE_MONTHS + (years * _YEAR).astype(np.int64)
         return np.where(g.random(reason.size) < for_good, FAR, days)
+
+    def _switcher_days(self, count: int, start: int) -> Ints:
+        limits = self.settings.at("switcher_days", start)
+        return self.g.integers(limits["shortest"], limits["longest"], count)
 
     def _why_out(self, count: int, start: int) -> Ints:
         """Draw reasons of leaving, or of coming back."""

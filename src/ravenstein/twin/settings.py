@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILES = ("people", "journeys", "survey", "border", "components")
-PERFECT = {
+PERFECT: dict[str, Any] = {
     "survey_nonresponse": 0.0,
     "survey_minimum": 0.0,
     "survey_migrants_lost": 0.0,
@@ -37,7 +37,7 @@ PERFECT = {
     "border_renewed": 0.0,
     "border_renamed": 0.0,
     "border_no_document": 0.0,
-    "components_rounding": 0.0,
+    "components_rounding": {"stocks": 0, "flows": 0},
 }
 """The value of each imperfection at which it is switched off."""
 

@@ -128,7 +128,9 @@ def movements(
     surname, given = _typed(settings, g, journeys, c)
     daily = _Daily(settings, journeys)
     wrong = g.random(size) < daily.at("border_birth_date", c["day"])
-    birth = _birth_dates(g, journeys.persons["birth"][c["person"]], np.flatnonzero(wrong), c["day"])
+    kinds = settings.at("border_error_kinds", journeys.begin)
+    own = journeys.persons["birth"][c["person"]]
+    birth = _birth_dates(g, own, np.flatnonzero(wrong), c["day"], kinds["day_and_month"])
     citizenship = journeys.persons["citizenship"][c["person"]]
     numbers = pa.array(_documents(settings, g, journeys, c, block)).cast(pa.string())
     unknown = g.random(size) < daily.at("border_no_document", c["day"])
@@ -185,7 +187,8 @@ def _typed(
     given = (_NAMES.given_count * g.random(people) ** 2).astype(np.int64)[c["person"]]
     daily = _Daily(settings, journeys)
     wrong = np.flatnonzero(g.random(size) < daily.at("border_mistyped", c["day"]))
-    in_given = g.random(wrong.size) < 0.4
+    kinds = settings.at("border_error_kinds", journeys.begin)
+    in_given = g.random(wrong.size) < kinds["given_name"]
     error = g.integers(1, _MISTYPED + 1, wrong.size)
     surname[wrong[~in_given]] += error[~in_given] * _NAMES.surname_count
     given[wrong[in_given]] += error[in_given] * _NAMES.given_count
@@ -200,7 +203,9 @@ def _typed(
     return names[0], names[1]
 
 
-def _birth_dates(g: np.random.Generator, birth: Ints, wrong: Ints, crossed: Ints) -> Ints:
+def _birth_dates(
+    g: np.random.Generator, birth: Ints, wrong: Ints, crossed: Ints, swaps: float
+) -> Ints:
     """Return dates of birth as typed: some with day and month swapped, or a year off."""
     if not wrong.size:
         return birth
@@ -212,7 +217,7 @@ def _birth_dates(g: np.random.Generator, birth: Ints, wrong: Ints, crossed: Ints
     swapped = (years.astype("datetime64[M]") + of_month % 12).astype("datetime64[D]") + month
     # the same day of another year (of 29 February, 1 March)
     moved = (months + 12 * g.choice([-1, 1], wrong.size)).astype("datetime64[D]") + of_month
-    swap = (of_month < 12) & (of_month != month) & (g.random(wrong.size) < 0.5)
+    swap = (of_month < 12) & (of_month != month) & (g.random(wrong.size) < swaps)
     typed = np.where(swap, swapped.astype(np.int64), moved.astype(np.int64))
     birth = birth.copy()
     # nobody is typed as born after the crossing

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ravenstein.twin.draws import day
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_ROUNDED_NATION, _ROUNDED_FROM = "Y", 2009
+_ROUNDED_NATION = "Y"
 
 
 def components_of_change(
@@ -38,10 +40,10 @@ def components_of_change(
     first, last = settings.scale.first, settings.scale.last
     stocks = population.sum(axis=(2, 3))
     flows = {name: values.sum(axis=(2, 3)) for name, values in components.items()}
-    to = int(settings.parameters["components_rounding"].values[0][1])
-    rounded = np.array([to > 0 and nation == _ROUNDED_NATION for nation in areas.nations])
+    rounds = np.array([nation == _ROUNDED_NATION for nation in areas.nations])
     digits = last % 100
-    stock = _rounded(stocks[0], rounded, to)
+    to = [settings.at("components_rounding", day(y, 6, 30)) for y in range(first, last + 1)]
+    stock = _rounded(stocks[0], rounds, to[0]["stocks"])
     columns: dict[str, Any] = {
         f"ladcode{digits:02d}": pa.array(areas.codes),
         f"laname{digits:02d}": pa.array(areas.names),
@@ -50,8 +52,8 @@ def components_of_change(
     }
     for year in range(first + 1, last + 1):
         own = {name: values[year - first] for name, values in flows.items()}
-        after = _rounded(stocks[year - first], rounded, to)
-        published = _published(own, rounded & (year >= _ROUNDED_FROM), to)
+        after = _rounded(stocks[year - first], rounds, to[year - first]["stocks"])
+        published = _published(own, rounds, to[year - first]["flows"])
         # the office balances with flows in and out; its net, rounded on its own, may differ by 10
         inside = published["internal_in"] - published["internal_out"]
         known = published["natchange"] + inside + published["international_net"]
@@ -61,23 +63,23 @@ def components_of_change(
     return pa.table(columns)
 
 
-def _published(flows: dict[str, Ints], rounded: NDArray[np.bool_], to: int) -> dict[str, Ints]:
+def _published(flows: dict[str, Ints], rounds: NDArray[np.bool_], to: int) -> dict[str, Ints]:
     inside, outside = flows["internal_in"], flows["internal_out"]
-    immigrants = _rounded(flows["international_in"], rounded, to)
-    emigrants = _rounded(flows["international_out"], rounded, to)
+    immigrants = _rounded(flows["international_in"], rounds, to)
+    emigrants = _rounded(flows["international_out"], rounds, to)
     return {
         "births": flows["births"],
         "deaths": flows["deaths"],
         "natchange": flows["births"] - flows["deaths"],
-        "internal_in": _rounded(inside, rounded, to),
-        "internal_out": _rounded(outside, rounded, to),
+        "internal_in": _rounded(inside, rounds, to),
+        "internal_out": _rounded(outside, rounds, to),
         # the net is rounded on its own, so it need not be the rounded inflow minus outflow
-        "internal_net": _rounded(inside - outside, rounded, to),
+        "internal_net": _rounded(inside - outside, rounds, to),
         "international_in": immigrants,
         "international_out": emigrants,
         "international_net": immigrants - emigrants,
     }
 
 
-def _rounded(values: Ints, rounded: NDArray[np.bool_], to: int) -> Ints:
-    return np.where(rounded, (values + to // 2) // max(to, 1) * to, values)
+def _rounded(values: Ints, rounds: NDArray[np.bool_], to: int) -> Ints:
+    return np.where(rounds & (to > 0), (values + to // 2) // max(to, 1) * to, values)
