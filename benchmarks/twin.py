@@ -23,8 +23,8 @@ from ravenstein.twin.settings import settings
 from timing import median
 
 ALL_RECORDED = {"border_coverage": 1.0, "border_land": 1.0, "border_outbound": 1.0}
-LARGE = {"first": 2004, "last": 2013, "visits_by_visitor": 0.078}
-SIZES = {"10 million": 250_000, "30 million": 750_000, "100 million": 2_700_000}
+LARGE = {"first": 2004, "last": 2013, "visits_by_visitor": 0.11}
+SIZES = {"10 million": 250_000, "30 million": 750_000, "100 million": 2_900_000}
 
 
 def large(people: int) -> None:
