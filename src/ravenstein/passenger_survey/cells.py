@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
@@ -79,15 +80,23 @@ def _levels(parts: list[NDArray[Any]]) -> tuple[Codes, list[str]]:
     if numeric:
         kinds, place = np.unique(joined, return_inverse=True)
     else:
-        seen: dict[Any, int] = {}
-        place = np.array(
-            [seen.setdefault(value, len(seen)) for value in joined.tolist()], dtype=np.int64
-        )
-        kinds = np.array(list(seen), dtype=object)
+        kinds, place = _kinds(joined)
     named = [_text(value) for value in kinds.tolist()]
     texts = sorted(set(named), key=lambda text: "" if text == _MISSING else text)
     rank = {text: i for i, text in enumerate(texts)}
     return np.array([rank[name] for name in named], dtype=np.int64)[place.ravel()], texts
+
+
+def _kinds(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
+    """Return the distinct values of a column of objects, and the place of each value in them."""
+    try:
+        coded = pa.array(values, from_pandas=True).dictionary_encode(null_encoding="encode")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # texts and numbers in one column
+        seen: dict[Any, int] = {}
+        places = [seen.setdefault(value, len(seen)) for value in values.tolist()]
+        return np.array(list(seen), dtype=object), np.array(places, dtype=np.int64)
+    kinds = np.array(coded.dictionary.to_pylist(), dtype=object)
+    return kinds, coded.indices.to_numpy().astype(np.int64)
 
 
 def _text(value: Any) -> str:

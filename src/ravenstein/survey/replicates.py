@@ -329,7 +329,8 @@ def _drawn(stage: Stage, count: int, generator: np.random.Generator) -> Matrix:
         if size < 2:
             continue
         inside = np.flatnonzero(stage.stratum == stratum)
-        times = generator.multinomial(size - 1, np.full(size, 1 / size), size=count).T
+        drawn = generator.integers(0, size, (count, size - 1)) + np.arange(count)[:, None] * size
+        times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).T
         keep = np.sqrt(1 - stage.fraction[inside[0]])
         factors[inside] = 1 - keep + keep * times * size / (size - 1)
     return factors
