@@ -118,7 +118,8 @@ def study_keys() -> Iterator[str]:
     yield "that is not listed here is refused, and the nearest right one named.\n"
     sections = {
         "study": study.About, "period": study.Period, "geography": study.Geography,
-        "population": study.Population, "release": study.Release, "sources": study.Source,
+        "population": study.Population, "passenger_survey": study.PassengerSurvey,
+        "release": study.Release, "sources": study.Source,
     }  # fmt: skip
     for name, model in sections.items():
         yield f"## `{'[[sources]]' if name == 'sources' else f'[{name}]'}`\n"

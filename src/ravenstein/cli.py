@@ -154,24 +154,67 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a study: read its sources, make its tables, write its release."""
+    from ravenstein.study import read_study
+
+    _run(read_study(folder), _pipelines(only), folder, quiet=quiet, as_json=as_json)
+
+
+@app.command("passenger-survey")
+def passenger_survey(
+    files: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILES",
+            help="Folder of the survey's files: named as their tables, such as "
+            "survey_contacts.csv, or named in a study.toml.",
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the results; not a study's.")
+    ],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the passenger survey alone on files: weights, migrants, quality, pages."""
+    from ravenstein.study import FILE, read_survey
+
+    if (folder / FILE).exists():
+        raise StudyError(
+            "The results would take the place of a study's.",
+            expected="a folder that holds no study",
+            found=FILE,
+            where=str(folder),
+            fix=f"Choose another folder, or use `ravenstein run {folder}`.",
+        )
+    study, known = read_survey(files), _pipelines(None)
+    chosen = {name: known[name] for name in ("passenger_survey", "release")}
+    _run(study, chosen, folder, quiet=quiet, as_json=as_json)
+
+
+def _run(
+    study: Study,
+    chosen: dict[str, Callable[[Study, Run], None]],
+    folder: Path,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run pipelines with the store and the release in a folder."""
     from ravenstein.pipelines.release import ADDRESS
     from ravenstein.store.database import open_store
     from ravenstein.store.run import start_run
-    from ravenstein.study import read_study
 
-    chosen = _pipelines(only)
-    study = read_study(folder)
     told = _silent if quiet or as_json else _Progress(_console())
     about = study.study
     with (
-        open_store(study.folder / "store", writing=True) as store,
+        open_store(folder / "store", writing=True) as store,
         start_run(
             store, study=study.text, engine=about.engine, draws=about.draws, told=told
         ) as run,
     ):
         for pipeline in chosen.values():
             pipeline(study, run)
-    page = (study.folder / ADDRESS).resolve()
+    page = (folder / ADDRESS).resolve()
     if as_json:
         print(json.dumps(_summary(run, page), ensure_ascii=False))
     elif not quiet:
@@ -332,9 +375,9 @@ def serve(
 def _passenger_survey(study: Study, run: Run) -> None:
     """Run the passenger survey where a study has one: compiled parts take a second to load."""
     if any(source.kind.startswith("survey_") for source in study.sources):
-        from ravenstein.pipelines.passenger_survey import passenger_survey
+        from ravenstein.pipelines import passenger_survey as pipeline
 
-        passenger_survey(study, run)
+        pipeline.passenger_survey(study, run)
 
 
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:

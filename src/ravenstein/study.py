@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -78,6 +78,17 @@ class PassengerSurvey(_Section):
         description="Decimals to which stage weights are rounded, half up: 3 gives the figures of "
         "the system of 2017; not rounded where not given",
     )
+    collapse_below: StrictInt = Field(
+        1,
+        ge=1,
+        description="Cells of the weighting with fewer interviews are joined with neighbours; 1: "
+        "empty ones only",
+    )
+    trim_above: Annotated[float, Field(gt=1)] | None = Field(
+        None,
+        description="Largest final weight, as a multiple of the month's median; what is cut off "
+        "is given to the others; no limit where not given",
+    )
 
 
 class Release(_Section):
@@ -98,10 +109,12 @@ class Source(_Section):
         "survey_nonresponse",
         "survey_traffic",
         "survey_unsampled",
+        "survey_imbalance",
     ] = Field(
         description="File family: myeb3 (summary components of change, local authorities); or a "
-        "table of the passenger survey, all five of them: survey_contacts, survey_shifts, "
-        "survey_nonresponse, survey_traffic, survey_unsampled"
+        "table of the passenger survey: survey_contacts, survey_shifts, survey_nonresponse, "
+        "survey_traffic and survey_unsampled, and survey_imbalance where that stage is wanted; "
+        "several files of a table, such as one a month, are put together"
     )
     file: _Text = Field(
         description="Path of the file, relative to the study; for tables of the survey also a "
@@ -122,18 +135,32 @@ class Source(_Section):
     columns: dict[str, str] = Field(
         {},
         description="For tables of the survey: names of the file's columns by the declared names, "
-        'where they differ, as { serial = "SERIAL" }',
+        'where they differ, as { serial = "SERIAL" }; one column may serve several',
+    )
+    constants: dict[str, Any] = Field(
+        {},
+        description="For tables of the survey: values of declared columns that the file does not "
+        "have, as { month = 2017-12-01 }",
+    )
+    codes: dict[str, dict[str, str]] = Field(
+        {},
+        description="For tables of the survey: declared codes by the file's own, as { sex = "
+        '{ "1" = "M", "2" = "F" } }; a code left out is refused',
     )
 
 
 class Study(_Section):
-    """A study, and the folder it stands in."""
+    """A study, and the folder it stands in.
+
+    Period and geography are those of the population account: a study of the passenger survey
+    alone has none.
+    """
 
     folder: Path
     text: str
     study: About
-    period: Period
-    geography: Geography
+    period: Period | None = None
+    geography: Geography | None = None
     population: Population = Population()
     passenger_survey: PassengerSurvey = PassengerSurvey()
     release: Release = Release()
@@ -142,6 +169,24 @@ class Study(_Section):
     def of_kind(self, kind: str) -> list[Source]:
         """Return the sources of a file family."""
         return [source for source in self.sources if source.kind == kind]
+
+    @property
+    def published(self) -> tuple[Period, Geography]:
+        """The mid-years and boundaries of the population account.
+
+        Raises:
+            StudyError: If they are not given.
+        """
+        if self.period is None or self.geography is None:
+            name = "period" if self.period is None else "geography"
+            raise StudyError(
+                f"Key {name!r} is missing.",
+                expected=f"[{name}], for sources of the kind myeb3",
+                found="none",
+                where=f"{FILE}, top level",
+                fix="Add it; docs/reference/study.md lists the keys.",
+            )
+        return self.period, self.geography
 
     @property
     def data_folders(self) -> tuple[Path, ...]:
@@ -188,6 +233,38 @@ def read_study(folder: Path) -> Study:
     return study
 
 
+def read_survey(folder: Path) -> Study:
+    """Read the part of a study that is of the passenger survey.
+
+    Args:
+        folder: A folder with a study.toml; or without one, with the survey's files named as their
+            tables, such as survey_contacts.csv or survey_contacts.parquet.
+
+    Raises:
+        StudyError: If there is neither, or study.toml is wrong.
+    """
+    if (folder / FILE).is_file():
+        study = read_study(folder)
+    else:
+        known = [kind for kind in get_args(Source.model_fields["kind"].annotation)
+                 if kind.startswith("survey_")]  # fmt: skip
+        ends = ("", ".csv", ".parquet")
+        files = {k: f"{k}{end}" for k in known for end in ends if (folder / f"{k}{end}").exists()}
+        if not files:
+            raise StudyError(
+                "There are no files of the passenger survey here.",
+                expected=f"{FILE}, or files such as {known[0]}.csv or {known[0]}.parquet",
+                found="no such folder" if not folder.is_dir() else "a folder without them",
+                where=str(folder),
+                fix="Name the files as their tables, or say in study.toml which they are.",
+            )
+        sources = tuple(Source(kind=kind, file=file) for kind, file in files.items())
+        about = About(title="Passenger survey", producer="its producer")
+        study = Study(folder=folder, text="", study=about, sources=sources)
+    sources = tuple(source for source in study.sources if source.kind.startswith("survey_"))
+    return study.model_copy(update={"sources": sources, "period": None, "geography": None})
+
+
 def _refuse_inner_keys(content: dict[str, Any]) -> None:
     """Refuse keys that only the program sets, and sources that are not a list."""
     for key in ("folder", "text"):
@@ -210,8 +287,10 @@ def _refuse_inner_keys(content: dict[str, Any]) -> None:
 
 
 def _check_whole(study: Study) -> None:
+    if study.of_kind("myeb3"):
+        _ = study.published
     period = study.period
-    if period.first >= period.last:
+    if period and period.first >= period.last:
         raise StudyError(
             "The period has no length.",
             expected="first before last",
@@ -219,12 +298,12 @@ def _check_whole(study: Study) -> None:
             where=f"{FILE}, [period]",
             fix="Give the first and the last mid-year.",
         )
-    files = [source.file for source in study.sources]
-    repeated = sorted({name for name in files if files.count(name) > 1})
+    files = [(source.kind, source.file) for source in study.sources]
+    repeated = sorted({name for kind, name in files if files.count((kind, name)) > 1})
     if repeated:
         raise StudyError(
             "A source is named twice.",
-            expected="each file once",
+            expected="each file once for a kind",
             found=listed(repeated),
             where=f"{FILE}, [[sources]]",
             fix="Remove one of the entries.",

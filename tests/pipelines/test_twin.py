@@ -13,7 +13,7 @@ import pytest
 
 from ravenstein.core.errors import ParameterError, StoreError
 from ravenstein.pipelines import twin as pipeline
-from ravenstein.pipelines.passenger_survey import KINDS
+from ravenstein.pipelines.passenger_survey import NEEDED
 from ravenstein.tables.dictionary import TABLES, declared
 from ravenstein.twin.settings import settings
 
@@ -39,7 +39,7 @@ def test_every_view_and_truth_is_written_as_declared(tmp_path):
         found[name] = pq.read_table(path)
         assert found[name].column_names == list(declared(name).names)
     truth = {name for name in TABLES if name.startswith("truth_")}
-    assert set(found) == truth | set(KINDS) | {"border_movements"}
+    assert set(found) == truth | set(NEEDED) | {"border_movements"}
     assert found["truth_people"].num_rows == counts.persons
     assert (tmp_path / "t/views/components_of_change.csv").is_file()
     facts = json.loads((tmp_path / "t/twin.json").read_text())

@@ -41,25 +41,6 @@ def test_r_run_beside_it_agrees(tmp_path):
     assert count == 31
 
 
-@pytest.mark.parametrize(
-    ("rule", "error"), [("certainty", 8100), ("adjust", 8562), ("average", 9300)]
-)
-def test_a_month_of_the_passenger_survey(shared, rule, error):
-    """December 2017: totals and SE of net as shared/passenger-survey.md gives them."""
-    d = pd.read_csv(shared / "reference/ips_2017/design/ips_dec2017_design.csv")
-    strata = (d.NR_PORT_GRP_PV.astype(str) + "/" + d.ARRIVEDEPART.astype(str)).to_numpy(str)
-    month = design(Selection(d.SHIFTNO, strata, nest=True), weights=d.FINAL_WT, lonely=rule)
-    arriving = (d.ARRIVEDEPART == 1).to_numpy()
-    found = [
-        estimates.total(month, d.mig, where=arriving).point[0],
-        estimates.total(month, d.mig, where=~arriving).point[0],
-        estimates.total(month, d.mig * np.where(arriving, 1, -1)).point[0],
-    ]
-    assert np.round(found).tolist() == [39447, 54878, -15431]
-    net = estimates.total(month, d.mig * np.where(arriving, 1, -1))
-    assert round(float(net.standard_error()[0])) == error
-
-
 def test_svy_gives_the_same_total_and_domains():
     svy = pytest.importorskip("svy", reason="svy, the second opinion, is not installed")
     import polars as pl

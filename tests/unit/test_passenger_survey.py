@@ -6,10 +6,8 @@ import pytest
 from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey import stages
 from ravenstein.passenger_survey.cells import cells, rounded
-from ravenstein.passenger_survey.chain import Month, factors, weigh
-from ravenstein.passenger_survey.migrants import Totals, flows, long_term
 
-ONE = np.ones((4, 1))
+ONE, TWO = np.ones((4, 1)), np.array([1, 2])
 
 
 def own(stage):
@@ -84,12 +82,31 @@ def test_imbalance_keeps_the_traffic_of_a_route():
     assert any("no residents to balance" in warning for warning in alone.warnings)
 
 
+def test_trimming_keeps_the_sums_of_groups_in_every_replicate():
+    # median 2: limit 6; 10 and 20 are cut to 6 and 12 where their shift was drawn twice
+    prior = np.array([[1.0, 1.0], [2.0, 2.0], [10.0, 20.0], [1.0, 1.0], [3.0, 3.0]])
+    factor = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]])
+    made, stage = stages.trim(prior, (["A", "A", "A", "B", "B"],), 3.0, factor)
+    assert made[:, 0] == pytest.approx([1 + 4 / 3, 2 + 8 / 3, 6, 1, 3])
+    assert made[:, 1] == pytest.approx([1 + 8 / 3, 2 + 16 / 3, 12, 1, 3])
+    assert stage.own == pytest.approx([7 / 3, 7 / 3, 0.6, 1, 1])
+    assert stage.warnings == ("1 weights above 6 cut off; the largest is now 6",)
+    with pytest.raises(SurveyError, match="not above the median"):
+        stages.trim(prior, (["A"] * 5,), 1.0, factor)
+
+
 def test_stays_are_imputed_from_two_donors_or_more():
     nights = stages.imputed_stays(
-        ([1, 1, 1, 2, 2],), [True, True, False, True, False], [2, 3, np.nan, 9, np.nan]
+        [([1, 1, 1, 2, 2],)], [True, True, False, True, False], [2, 3, np.nan, 9, np.nan]
     )
     assert nights[2] == 3, "2.5 rounded half up"
     assert np.isnan(nights[[0, 1, 3, 4]]).all()
+    wider = stages.imputed_stays(
+        [([1, 1, 1, 2, 2],), ([5] * 5,)],
+        [True, True, False, True, False],
+        [2, 3, np.nan, 9, np.nan],
+    )
+    assert wider[[2, 4]].tolist() == [3, 5], "the last row's class has one donor: all three serve"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +116,10 @@ def test_stays_are_imputed_from_two_donors_or_more():
                               ([1], [0]), [10]), "without possible shifts", "1 interviews in A"),
         (lambda: stages.shift((["A"],), ((["A"],), [5]), (np.array([1]), np.array([0])),
                               ([1], [0]), [np.nan]), "interval is missing", "1 rows"),
+        (lambda: stages.shift((["A"] * 2,), ((["A"],), [5], [1]), (TWO, TWO),
+                              ([1, 1], [0, 0]), [10, 10]), "than were sampled", "A"),
+        (lambda: stages.shift((["A"] * 2,), ((["A"],), [1]), (TWO, TWO),
+                              ([1, 1], [0, 0]), [10, 10]), "than are possible", "A"),
         (lambda: stages.nonresponse(ONE, ((["A"] * 4,), ([1] * 4,)), ((["B"],), ([1],), [3]),
                                     ([0] * 4, [0] * 4), ([1] * 4, [1] * 4)),
          "no interviews", "3 non-contacts in B/1"),
@@ -119,89 +140,3 @@ def test_what_cannot_be_weighted_is_named(make, problem, found):
         make()
     assert problem in caught.value.problem
     assert found in caught.value.found
-
-
-def month(n=400, seed=1):
-    """A made month: two routes, two directions, ten shifts each."""
-    g = np.random.default_rng(seed)
-    route, direction = g.choice([110, 610], n), g.integers(1, 3, n)
-    shift = (route * 10 + direction) * 10 + g.integers(0, 10, n)
-    ones = np.ones(n, dtype=np.int64)
-    contacts = {
-        "portroute": route, "arrivedepart": direction, "weekday": ones, "am_pm_night": ones,
-        "port_group": route.astype(str).astype(object),
-        "unsampled_group": np.where(route == 110, "air", "sea").astype(object),
-        "shiftno": shift, "shuttle": np.where(route == 610, 1.0, np.nan),
-        "migsi": ones * 2, "tandtsi": ones * 6, "response": g.choice([1, 1, 1, 3, 4], n),
-        "residence": g.choice(np.array(["country", "europe"], dtype=object), n),
-        "stay_stated": np.where(g.random(n) < 0.1, "12_months_or_more", "under_3_months"),
-    }  # fmt: skip
-    contacts["stay_stated"][contacts["response"] == 4] = "12_months_or_more"
-    cells_of = np.array([(r, d) for r in (110, 610) for d in (1, 2)])
-    base = {"port_group": cells_of[:, 0].astype(str).astype(object),
-            "unsampled_group": np.where(cells_of[:, 0] == 110, "air", "sea").astype(object),
-            "arrivedepart": cells_of[:, 1]}  # fmt: skip
-    ones = np.ones(4, dtype=np.int64)
-    shifts = base | {
-        "weekday": ones,
-        "am_pm_night": ones,
-        "possible": ones * 60,
-        "sampled": ones * 10,
-    }
-    silent = base | {"weekday": ones, "migtotal": ones * 25, "ordtotal": ones * 0}
-    traffic = base | {"passengers": ones * 9000}
-    unsampled = {
-        "unsampled_group": np.array(["air", "air"], dtype=object),
-        "arrivedepart": np.array([1, 2]),
-        "residence": np.array(["country", "elsewhere"], dtype=object),
-        "passengers": np.array([500, 700]),
-    }  # fmt: skip
-    return Month(contacts, shifts, silent, traffic, unsampled)
-
-
-def test_the_chain_ends_at_the_passengers_in_every_replicate():
-    given = month()
-    drawn, lonely = factors(given.contacts, 30, np.random.default_rng(2))
-    found = weigh(given, drawn, lonely=lonely)
-    assert found.final.sum(axis=0) == pytest.approx(np.full(31, 4 * 9000 + 1200))
-    assert found.final[:, 1:].std(axis=1).max() > 0
-    # elsewhere has passengers but no respondents: its cell was merged, and said so
-    assert found.collapsed == ("unsampled: 1 empty cells (air/2/elsewhere) merged within port "
-                               "group and direction",)  # fmt: skip
-    plain = weigh(given, np.ones((400, 1)))
-    assert plain.final[:, 0] == pytest.approx(found.final[:, 0])
-    legacy = weigh(given, np.ones((400, 1)), decimals=3)
-    assert legacy.final.sum() == pytest.approx(plain.final.sum(), rel=2e-3)
-    assert not np.array_equal(legacy.final, plain.final)
-
-
-def test_a_shift_alone_is_kept_as_certain():
-    contacts = {name: values[:1] for name, values in month().contacts.items()}
-    drawn, lonely = factors(contacts, 5, np.random.default_rng(3))
-    assert drawn.tolist() == [[1.0] * 6]
-    assert lonely == 1
-
-
-def test_flows_by_hand():
-    totals = Totals(
-        {"year": [2010], "direction": ["immigration", "emigration"], "citizenship": ["a", "b"],
-         "reason": ["x"]}, 2,
-    )  # fmt: skip
-    columns = {
-        "year": np.array([2010, 2010, 2010]),
-        "direction": np.array(["immigration", "immigration", "emigration"]),
-        "citizenship": np.array(["a", "b", "a"]),
-        "reason": np.array(["x", "x", "x"]),
-    }
-    totals.add(columns, np.array([[10.0, 9, 11], [5, 5, 5], [4, 4, 4]]))
-    rows = flows(totals)
-    whole = [i for i, by in enumerate(rows["by"]) if by == "all"]
-    assert [rows["persons"][i] for i in whole] == [15, 4, 11]
-    assert [rows["standard_error"][i] for i in whole] == pytest.approx([np.sqrt(2), 0, np.sqrt(2)])
-    assert [rows["contacts"][i] for i in whole] == [2, 1, 3]
-    assert ("emigration", "b") not in zip(rows["flow"], rows["category"], strict=True)
-    given = totals.estimate()
-    assert given.point.sel(citizenship="a", direction="immigration").item() == 10
-    assert long_term(
-        {"stay_stated": np.array(["12_months_or_more"] * 2), "response": np.array([1, 3])}
-    ).tolist() == [True, False]

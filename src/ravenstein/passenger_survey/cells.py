@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
-_FEW = 30
 _MISSING = "–"
 
 
@@ -27,20 +26,26 @@ class Cells:
 
     Args:
         rows: Cell of each row, for each table.
-        labels: Label of each cell: its codes joined by `/`, a missing code as `–`.
+        parts: Codes of each cell, a missing code as `–`.
     """
 
     rows: tuple[Codes, ...]
-    labels: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label of each cell: its codes joined by `/`."""
+        return tuple("/".join(codes) for codes in self.parts)
 
     @property
     def count(self) -> int:
         """Number of cells."""
-        return len(self.labels)
+        return len(self.parts)
 
     def named(self, places: Any) -> str:
         """Return the labels of some cells, as a message shows them."""
-        return listed([self.labels[i] for i in np.flatnonzero(places)])
+        labels = self.labels
+        return listed([labels[i] for i in np.flatnonzero(places)])
 
 
 def cells(*tables: Sequence[Any]) -> Cells:
@@ -58,19 +63,19 @@ def cells(*tables: Sequence[Any]) -> Cells:
     sizes = [len(columns[0]) for columns in tables]
     key = np.zeros(sum(sizes), dtype=np.int64)
     levels: list[list[str]] = []
-    for parts in zip(*tables, strict=True):
-        place, texts = _levels([np.asarray(part) for part in parts])
+    for columns in zip(*tables, strict=True):
+        place, texts = _levels([np.asarray(column) for column in columns])
         key = key * len(texts) + place
         levels.append(texts)
     kinds, rows = np.unique(key, return_inverse=True)
-    labels = []
+    parts = []
     for kind in kinds.tolist():
         rest, codes = kind, []
         for texts in reversed(levels):
             rest, code = divmod(rest, len(texts))
             codes.append(texts[code])
-        labels.append("/".join(reversed(codes)))
-    return Cells(tuple(np.split(rows.ravel(), np.cumsum(sizes)[:-1])), tuple(labels))
+        parts.append(tuple(reversed(codes)))
+    return Cells(tuple(np.split(rows.ravel(), np.cumsum(sizes)[:-1])), tuple(parts))
 
 
 def _levels(parts: list[NDArray[Any]]) -> tuple[Codes, list[str]]:
@@ -120,7 +125,7 @@ def sums(weights: Weights, of: Codes, count: int) -> Weights:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sums(weights: Any, of: Any, count: int) -> Any:
     out = np.zeros((count, weights.shape[1]))
     for row in range(weights.shape[0]):
@@ -147,7 +152,7 @@ def product(
     return made
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _product(prior: Any, factors: Any, takes: Any, times: Any, scale: float) -> Any:
     out = np.empty_like(prior)
     for row in range(prior.shape[0]):
@@ -184,13 +189,3 @@ def rounded(weights: Weights, decimals: int | None) -> Weights:
 def refuse(where: str, problem: str, expected: str, found: str, fix: str) -> SurveyError:
     """Return the error of a stage."""
     return SurveyError(problem, expected=expected, found=found, where=f"stage {where}", fix=fix)
-
-
-def few(where: str, known: Cells, cases: Codes, what: str) -> list[str]:
-    """Return a warning if cells have some cases, but fewer than 30."""
-    small = (cases > 0) & (cases < _FEW)
-    if not small.any():
-        return []
-    return [
-        f"{where}: {int(small.sum())} of {int((cases > 0).sum())} cells have under {_FEW} {what}"
-    ]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.core.errors import SurveyError, listed
 from ravenstein.passenger_survey import stages
-from ravenstein.passenger_survey.cells import cells, sums
+from ravenstein.passenger_survey.cells import cells
+from ravenstein.passenger_survey.collapse import collapsed
 from ravenstein.survey.design import Selection, design
 from ravenstein.survey.replicates import bootstrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -21,10 +23,27 @@ if TYPE_CHECKING:
     from ravenstein.passenger_survey.stages import Stage
 
     Columns = Mapping[str, NDArray[Any]]
+    Strata = tuple[list[Any], list[Any]]
 
-ORDER = ("shift", "nonresponse", "minimums", "traffic", "unsampled")
-_FULL, _MINIMUM = 1, 3
+ORDER = ("shift", "nonresponse", "minimums", "traffic", "unsampled", "imbalance", "trim")
+_MINIMUM, _SLOT, _SILENT = 3, 4, 5
 _CROSSINGS = (600, 900)  # port routes whose ferries and trains are sampled by crossing
+_ARRIVING, _HERE = (3, 4, 7, 8), (1, 4, 5, 8)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be chosen in the weighting.
+
+    Args:
+        decimals: Decimals to which stage weights are rounded, half up; none where not given.
+        collapse_below: Cells with fewer interviews are joined with neighbours; empty ones always.
+        trim_above: Largest final weight, as a multiple of the month's median; none where not given.
+    """
+
+    decimals: int | None = None
+    collapse_below: int = 1
+    trim_above: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +56,8 @@ class Month:
         nonresponse: Of `survey_nonresponse`.
         traffic: Of `survey_traffic`.
         unsampled: Of `survey_unsampled`.
+        imbalance: Of `survey_imbalance`, in the order of the interviews [n]; none where the stage
+            is left out.
     """
 
     contacts: Columns
@@ -44,6 +65,7 @@ class Month:
     nonresponse: Columns
     traffic: Columns
     unsampled: Columns
+    imbalance: Columns | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +75,12 @@ class Weighted:
     Args:
         final: Final weights [n, R], the full sample first.
         stages: Each stage by name.
-        collapsed: Cells that were merged, and why.
-        lonely: Shifts alone in their stratum, kept as certain.
+        notes: Stage and what a reader should know of it: joined cells, few cases, fallbacks.
     """
 
     final: Weights
     stages: dict[str, Stage]
-    collapsed: tuple[str, ...]
-    lonely: int
-
-    @property
-    def warnings(self) -> list[str]:
-        """Everything a reader should look at."""
-        return [*self.collapsed, *(w for stage in self.stages.values() for w in stage.warnings)]
+    notes: tuple[tuple[str, str], ...]
 
 
 def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tuple[Weights, int]:
@@ -92,111 +107,180 @@ def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tu
     return np.hstack([np.ones((n, 1)), drawn.factors[drawn.unit]]), sample.lonely_strata
 
 
-def weigh(
-    month: Month, factor: Weights, *, lonely: int = 0, decimals: int | None = None
-) -> Weighted:
+def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted:
     """Weigh a month's interviews through all stages, in the full sample and every replicate.
 
     Args:
         month: The month.
         factor: Factors of `factors` [n, R]; ones for the full sample alone.
-        lonely: Number of shifts kept as certain.
-        decimals: Decimals to which stage weights are rounded, half up; none where not given.
+        rules: What is chosen in the weighting.
 
     Returns:
-        The weights. Cells of non-response, traffic or unsampled passengers that are empty in the
-        sample or in any replicate are merged within their unsampled port group and direction:
-        port groups, weekdays or regions of residence give way; the merged cells are named.
+        The weights. Cells of non-response, minimums, traffic or unsampled passengers that are too
+        small are joined with neighbours (`collapse.collapsed`), in all replicates alike: port
+        groups give way within air, or within sea and tunnel, and the direction; weekdays within
+        the port group; countries and regions of residence within theirs. They are named.
 
     Raises:
-        SurveyError: As the stages do.
+        SurveyError: If answers contradict each other, or a stage cannot weigh them.
     """
-    c, by_shift = month.contacts, _by_shift(month)
-    made = {"shift": by_shift}
-    held = by_shift.applied(factor, decimals)
-    collapsed: list[str] = []
-    t = month.nonresponse
-    missed = t["migtotal"] + t["ordtotal"]
-    t = {name: values[missed > 0] for name, values in t.items()}
-    missed = missed[missed > 0]
-    by, notes = _merged(held, (c, t), missed, ("port_group", "arrivedepart"), 0)
-    regrouped = tuple(dict(given) | {"port_group": by[i][0]} for i, given in enumerate((c, t)))
-    names = ("port_group", "arrivedepart", "weekday")
-    sub, more = _merged(held, (regrouped[0], regrouped[1]), missed, names, 2)
-    collapsed += [f"non-response: {note}" for note in (*notes, *more)]
-    made["nonresponse"] = stages.nonresponse(
-        held,
-        (by[0], sub[0]),
-        (by[1], sub[1], missed),
-        (_migrants(c), np.zeros(held.shape[0])),
-        (c["migsi"], c["tandtsi"]),
+    c, rules = month.contacts, rules or Rules()
+    check_answers(c)
+    made, notes = {"shift": _by_shift(month)}, _unsampled_strata(month)
+    held = made["shift"].applied(factor, rules.decimals)
+
+    def joined(
+        name: str, sides: Strata, amount: Any, within: Strata, gives_way: int, rows: Any = None
+    ) -> Strata:
+        carried = held if rows is None else held * rows[:, None]
+        sides, told = collapsed(
+            carried, sides, amount, within, gives_way=gives_way, least=rules.collapse_below
+        )
+        notes.extend((name, note) for note in told)
+        return sides
+
+    def done(name: str, stage: Stage) -> None:
+        nonlocal held
+        made[name] = stage
+        held = stage.applied(held, rules.decimals)
+        notes.extend((name, warning) for warning in stage.warnings)
+
+    notes.extend(("shift", warning) for warning in made["shift"].warnings)
+    t: Columns = _some(
+        month.nonresponse, month.nonresponse["migtotal"] + month.nonresponse["ordtotal"] > 0
     )
-    held = made["nonresponse"].applied(held, decimals)
-    kind = np.select([c["response"] == _FULL, c["response"] == _MINIMUM],
-                     [stages.FULL, stages.MINIMUM], stages.MIGRATION_SLOT)  # fmt: skip
-    least = {name: values[kind == stages.MINIMUM] for name, values in c.items()}
-    names = ("unsampled_group", "arrivedepart", "residence")
-    fulls, one = held * (kind == stages.FULL)[:, None], np.ones(least["response"].size)
-    sides, notes = _merged(fulls, (c, least), one, names, 2)
-    collapsed += [f"minimums: {note}" for note in notes]
-    made["minimums"] = stages.minimums(held, sides[0], kind)
-    held = made["minimums"].applied(held, decimals)
-    given = month.traffic
-    sides, notes = _merged(held, (c, given), given["passengers"], ("port_group", "arrivedepart"), 0)
-    collapsed += [f"traffic: {note}" for note in notes]
-    made["traffic"] = stages.traffic(held, sides[0], (sides[1], given["passengers"]))
-    held = made["traffic"].applied(held, decimals)
-    given = month.unsampled
-    sides, notes = _merged(held, (c, given), given["passengers"], names, 2)
-    collapsed += [f"unsampled: {note}" for note in notes]
-    made["unsampled"] = stages.unsampled(held, sides[0], (sides[1], given["passengers"]))
-    final = made["unsampled"].applied(held, decimals)
-    return Weighted(final, made, tuple(collapsed), lonely)
+    missed = t["migtotal"] + t["ordtotal"]
+    silent, flow = c["response"] == _SILENT, ("arrivedepart",)
+    by = joined("nonresponse", _sides(c, t, "nonresponse_group", *flow), missed,
+                _sides(c, t, _FAMILY, *flow), 0, ~silent)  # fmt: skip
+    sub = joined("nonresponse", ([*by[0], c["weekday"]], [*by[1], t["weekday"]]), missed, by, 2)
+    done("nonresponse", stages.nonresponse(
+        held, (by[0], [sub[0][2]]), (by[1], [sub[1][2]], missed), (migrant(c), silent),
+        (c["migsi"], c["tandtsi"]),
+    ))  # fmt: skip
+    kind = np.select(
+        [c["response"] < _MINIMUM, c["response"] == _MINIMUM],
+        [stages.FULL, stages.MINIMUM],
+        stages.MIGRATION_SLOT,
+    )
+    least = _some(c, kind == stages.MINIMUM)
+    sides = joined("minimums", _sides(c, least, "minimums_group", "minimums_country"),
+                   np.ones(least["response"].size), _sides(c, least, "minimums_group"), 1,
+                   kind == stages.FULL)  # fmt: skip
+    done("minimums", stages.minimums(held, sides[0], kind))
+    t = month.traffic
+    sides = joined("traffic", _sides(c, t, "traffic_group", *flow), t["passengers"],
+                   _sides(c, t, _FAMILY, *flow), 0)  # fmt: skip
+    done("traffic", stages.traffic(held, sides[0], (sides[1], t["passengers"])))
+    c, t = (_known_region(given) for given in (c, month.unsampled))
+    sides = joined("unsampled", _sides(c, t, "unsampled_group", "unsampled_region", *flow),
+                   t["passengers"], _sides(c, t, "unsampled_group", *flow), 1)  # fmt: skip
+    done("unsampled", stages.unsampled(held, sides[0], (sides[1], t["passengers"])))
+    if month.imbalance is not None:
+        given = month.imbalance
+        done("imbalance", stages.imbalance(
+            held, c["portroute"], c["flow"], given["eligible"], (given["port"], given["country"])
+        ))  # fmt: skip
+    if rules.trim_above is not None:
+        by_kind = _sides(c, c, _FAMILY, *flow)[0]
+        held, made["trim"] = stages.trim(held, by_kind, rules.trim_above, factor)
+        notes.extend(("trim", warning) for warning in made["trim"].warnings)
+    return Weighted(held, made, tuple(notes))
 
 
-def _migrants(contacts: Columns) -> NDArray[np.bool_]:
+_FAMILY = "family"
+
+
+def _sides(contacts: Columns, table: Columns, *names: str) -> Strata:
+    """Return columns of the interviews and of a table; `family`: by air, or by sea and tunnel."""
+    sides = [
+        [
+            np.digitize(given["portroute"], _CROSSINGS) if name == _FAMILY else given[name]
+            for name in names
+        ]
+        for given in (contacts, table)
+    ]
+    return sides[0], sides[1]
+
+
+def _some(columns: Columns, rows: Any) -> dict[str, NDArray[Any]]:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _known_region(columns: Columns) -> Columns:
+    """Return columns whose missing region is 0, as unsampled passengers are counted."""
+    region = columns["unsampled_region"]
+    return {**columns, "unsampled_region": np.where(region == None, "0", region)}  # noqa: E711
+
+
+def migrant(contacts: Columns) -> NDArray[np.bool_]:
     """Return who states a stay of 12 months or more [n]."""
     return np.asarray(contacts["stay_stated"] == "12_months_or_more")
 
 
+def check_answers(contacts: Columns) -> None:
+    """Refuse interviews whose answers are of another direction.
+
+    Raises:
+        SurveyError: If a flow is not of the interview's direction, a stay to come is stated by
+            who is on the way back, or nights of the trip that ends by who is on the way out.
+    """
+    flow, known = _whole(contacts["flow"])
+    arrives = contacts["arrivedepart"] == 1
+    back = np.isin(flow, _HERE)
+    stated = contacts["stay_stated"] != None  # noqa: E711
+    nights = _whole(contacts["nights"])[1]
+    wrong = {
+        "flows of the other direction": known & (np.isin(flow, _ARRIVING) != arrives),
+        "stays to come, on the way back": known & back & stated,
+        "nights of a trip that ends, on the way out": known & ~back & nights,
+    }
+    found = [f"{int(rows.sum())} {what}" for what, rows in wrong.items() if rows.any()]
+    if found:
+        routes = np.unique(contacts["portroute"][np.any(list(wrong.values()), axis=0)])
+        raise SurveyError(
+            "Interviews hold answers of the other direction.",
+            expected="flows 3, 4, 7, 8 on arrival and 1, 2, 5, 6 on departure; stays to come from "
+            "flows 2, 3, 6, 7 and nights from flows 1, 4, 5, 8",
+            found=listed(found),
+            where=f"survey_contacts, port routes {listed([str(r) for r in routes.tolist()])}",
+            fix="Correct arrivedepart or flow, or the columns they are read from.",
+        )
+
+
+def _whole(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return integers, 0 where missing, and whether they are known."""
+    numbers = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(numbers)
+    return np.where(known, numbers, 0).astype(np.int64), known
+
+
+_OF_SHIFTS = ("shift_group", "arrivedepart", "weekday", "am_pm_night")
+
+
 def _by_shift(month: Month) -> Stage:
     c, s = month.contacts, month.shifts
-    names = ("port_group", "arrivedepart", "weekday", "am_pm_night")
     crossing = (c["portroute"] >= _CROSSINGS[0]) & (c["portroute"] < _CROSSINGS[1])
+    sampled, known = _whole(s["sampled"])
     return stages.shift(
-        [c[name] for name in names],
-        ([s[name] for name in names], s["possible"], s["sampled"]),
+        [c[name] for name in _OF_SHIFTS],
+        ([s[name] for name in _OF_SHIFTS], s["possible"], *([sampled] if known.all() else [])),
         (c["shiftno"], c["shuttle"]),
         (~crossing, crossing),
         c["migsi"],
     )
 
 
-def _merged(
-    held: Weights,
-    tables: tuple[Columns, Columns],
-    amount: NDArray[Any],
-    names: Sequence[str],
-    gives_way: int,
-) -> tuple[list[list[Any]], list[str]]:
-    """Return columns of interviews and of a table in which empty cells are merged with siblings.
-
-    A cell is empty if the table has an amount for it but no interview carries weight there, in
-    the sample or in a replicate. One of its columns gives way there, and in all cells of its
-    unsampled port group and direction.
-    """
-    sides = [[given[name] for name in names] for given in tables]
-    fine = cells(*sides)
-    there = np.bincount(fine.rows[1], amount, minlength=fine.count) > 0
-    empty = there & (sums(held, fine.rows[0], fine.count) <= 0).any(axis=1)
-    if not empty.any():
-        return sides, []
-    wide = cells(*((given["unsampled_group"], given["arrivedepart"]) for given in tables))
-    merged = np.zeros(wide.count, dtype=np.bool_)
-    merged[wide.rows[1][empty[fine.rows[1]]]] = True
-    for side, (given, columns) in enumerate(zip(tables, sides, strict=True)):
-        joined = merged[wide.rows[side]]
-        every = np.array([f"all {group}" for group in given["unsampled_group"].tolist()], object)
-        columns[gives_way] = np.where(joined, every, columns[gives_way].astype(object))
-    found = f"{int(empty.sum())} empty cells ({fine.named(empty)})"
-    return sides, [f"{found} merged within port group and direction"]
+def _unsampled_strata(month: Month) -> list[tuple[str, str]]:
+    """Return a note on strata with possible shifts and no interviews: traffic carries them."""
+    c, s = month.contacts, month.shifts
+    known = cells([c[name] for name in _OF_SHIFTS], [s[name] for name in _OF_SHIFTS])
+    possible = np.bincount(known.rows[1], s["possible"], minlength=known.count)
+    alone = (np.bincount(known.rows[0], minlength=known.count) == 0) & (possible > 0)
+    if not alone.any():
+        return []
+    note = (
+        f"{int(alone.sum())} strata with {possible[alone].sum():,.0f} possible shifts and no "
+        "interviews: their passengers are carried by those of the same traffic cell"
+    )
+    return [("shift", note)]

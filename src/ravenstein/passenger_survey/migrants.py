@@ -1,4 +1,4 @@
-"""Long-term migrants among the interviews: weighted totals with their replicates as draws."""
+"""Migrants among the interviews: weighted totals with their replicates as draws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ravenstein.core.estimate import estimate
 from ravenstein.passenger_survey.cells import sums
+from ravenstein.tables.passenger_survey import REASONS, SHORT_TERM_DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,12 +18,20 @@ if TYPE_CHECKING:
     from ravenstein.core.estimate import Estimate
     from ravenstein.passenger_survey.cells import Weights
 
+    Columns = Mapping[str, NDArray[Any]]
+
 DIRECTIONS = ("immigration", "emigration")
 AGE_GROUPS = ("0-14", "15-24", "25-44", "45-64", "65+")
+UNKNOWN = "not_stated"
 _AGES = (15, 25, 45, 65)
+_MINIMUM = 3
+_WORK_OR_STUDY = ("definite_job", "looking_for_work", "formal_study")
+_ENDING = {1: 0, 5: 0, 4: 1, 8: 1}  # flows on the way back: stays here, absences of residents
+_MONTH, _THREE_MONTHS, _YEAR = 30, 91, 365
+SHORT_TERM = tuple(SHORT_TERM_DEFINITIONS.labels)
 
 
-def long_term(contacts: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def long_term(contacts: Columns) -> NDArray[np.bool_]:
     """Return the interviews of long-term migrants [n].
 
     Notes:
@@ -35,16 +44,78 @@ def long_term(contacts: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
         37; ONS, Long-Term International Migration: methodology.
     """
     stated = np.asarray(contacts["stay_stated"] == "12_months_or_more")
-    return np.asarray(stated & (np.asarray(contacts["response"]) != 3))
+    return np.asarray(stated & (np.asarray(contacts["response"]) != _MINIMUM))
+
+
+def short_term(contacts: Columns, nights: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
+    """Return the interviews at the end of short-term migrations, by definition [n] each.
+
+    Args:
+        contacts: Columns of the interviews [n].
+        nights: Nights of the trip that ends, stated or imputed; NaN for others [n].
+
+    Notes:
+        Who leaves after a stay, or comes back from an absence, is counted where it ends, with its
+        actual length: 30 to 364 nights for 1 to 12 months, 91 to 364 for 3 to 12; the UN's are
+        those of 3 to 12 months for work or study.
+
+    Source:
+        ONS, Short-Term International Migration: methodology, the three definitions; UN,
+        Recommendations, 1998, paragraph 37 (short-term migrant).
+    """
+    ends = np.isin(np.nan_to_num(np.asarray(contacts["flow"], float)), list(_ENDING))
+    ends &= (np.asarray(contacts["response"]) < _MINIMUM) & np.isfinite(nights)
+    long = np.where(ends, nights, 0)
+    three = (long >= _THREE_MONTHS) & (long < _YEAR)
+    reason = np.isin(contacts["purpose"].astype(str), _WORK_OR_STUDY)
+    found = ((long >= _MONTH) & (long < _YEAR), three, three & reason)
+    return dict(zip(SHORT_TERM, found, strict=True))
+
+
+def described(contacts: Columns, nights: NDArray[Any] | None = None) -> dict[str, NDArray[Any]]:
+    """Return the labels by which migrants are counted.
+
+    Args:
+        contacts: Columns of migrants' interviews [m].
+        nights: For short-term migrants, the nights of the trip that ends [m]: they are counted in
+            the year in which it began, and leaving ends immigration.
+
+    Notes:
+        A purpose that is no reason to migrate, such as a holiday, counts as another reason.
+    """
+    when, direction = contacts["interviewed_on"], contacts["arrivedepart"] - 1
+    if nights is not None:
+        when = when - nights.astype(np.int64).astype("timedelta64[D]")
+        direction = np.array([_ENDING[f] for f in contacts["flow"].astype(int).tolist()], int)
+    return {
+        "year": when.astype("datetime64[Y]").astype(np.int64) + 1970,
+        "direction": np.array(DIRECTIONS)[direction],
+        "citizenship": contacts["citizenship"],
+        "reason": np.where(
+            np.isin(contacts["purpose"].astype(str), list(REASONS.labels)),
+            contacts["purpose"],
+            "other",
+        ),
+        "country": _stated(contacts["country"], "other"),
+        "area": _stated(contacts["area"], UNKNOWN),
+        "age_group": age_group(contacts["age"]),
+        "sex": contacts["sex"],
+    }
+
+
+def _stated(values: NDArray[Any], missing: str) -> NDArray[Any]:
+    return np.where(values == None, missing, values)  # noqa: E711
 
 
 def age_group(age: NDArray[Any]) -> NDArray[np.str_]:
     """Return the age group of ages.
 
-    >>> age_group(np.array([14, 15, 90])).tolist()
-    ['0-14', '15-24', '65+']
+    >>> age_group(np.array([14, 15, 90, np.nan])).tolist()
+    ['0-14', '15-24', '65+', 'not_stated']
     """
-    return np.array(AGE_GROUPS)[np.searchsorted(_AGES, age, side="right")]
+    years = np.asarray(age, dtype=np.float64)
+    place = np.searchsorted(_AGES, np.nan_to_num(years), side="right")
+    return np.where(np.isfinite(years), np.array(AGE_GROUPS)[place], UNKNOWN)
 
 
 class Totals:
@@ -62,22 +133,23 @@ class Totals:
         self.weights: Weights = np.zeros((cells, 1 + replicates))
         self.contacts: NDArray[np.int64] = np.zeros(cells, dtype=np.int64)
 
-    def add(self, columns: Mapping[str, NDArray[Any]], weights: Weights) -> None:
-        """Add migrants.
+    def add(self, columns: Columns, weights: Weights) -> None:
+        """Add migrants; those of years that are not among the labels are left out.
 
         Args:
             columns: Code of each migrant in every dimension [m].
             weights: Their final weights, the full sample first [m, 1 + replicates].
 
         Raises:
-            KeyError: If a code is not among the labels.
+            KeyError: If another code is not among the labels.
         """
-        place: NDArray[np.int64] = np.zeros(weights.shape[0], dtype=np.int64)
+        kept = np.isin(columns["year"], self.labels["year"])
+        place: NDArray[np.int64] = np.zeros(int(kept.sum()), dtype=np.int64)
         for name, values in self.labels.items():
             known = {value: i for i, value in enumerate(values)}
-            codes = [known[v] for v in columns[name].tolist()]
+            codes = [known[v] for v in columns[name][kept].tolist()]
             place = place * len(values) + np.array(codes, dtype=np.int64)
-        self.weights += sums(weights, place, self.contacts.size)
+        self.weights += sums(weights[kept], place, self.contacts.size)
         self.contacts += np.bincount(place, minlength=self.contacts.size)
 
     def estimate(self) -> Estimate:
@@ -87,29 +159,31 @@ class Totals:
         return estimate(point, draws, self.labels, "persons")
 
 
-def flows(totals: Totals) -> dict[str, list[Any]]:
+def flows(totals: Totals, definition: str, *breakdowns: str) -> dict[str, list[Any]]:
     r"""Return immigration, emigration and net migration of each year, with their errors.
 
     Args:
-        totals: Totals by year, direction, citizenship and reason.
+        totals: Totals by year, direction and others.
+        definition: Definition of migration they are of.
+        breakdowns: Dimensions to break down by; `all` for everybody.
 
     Returns:
-        Columns `year`, `flow`, `by` (`all`, `citizenship` or `reason`), `category`, `contacts`,
-        `persons`, `standard_error`, `lower` and `upper` (95 %); categories without any interview in
-        a year are left out.
+        Columns of `survey_flows`; categories without any interview in a year are left out.
 
     Notes:
-        Arrivals and departures are independent samples. Standard errors are those of the
-        replicates about their mean; intervals are the estimate ± 1.96 of them, not below 0 for a
-        flow in one direction.
+        Standard errors are those of the replicates about their mean; the coefficient of variation
+        is the standard error over the absolute estimate, missing where that is 0. Intervals are
+        the estimate ± 1.96 standard errors, not below 0 for a flow in one direction.
     """
     years = totals.labels["year"]
     weights = totals.weights.reshape(*totals.shape, -1)
     contacts = totals.contacts.reshape(totals.shape)
+    names = list(totals.labels)
     rows: dict[str, list[Any]] = {name: [] for name in (
-        "year", "flow", "by", "category", "contacts", "persons", "standard_error", "lower",
-        "upper")}  # fmt: skip
-    for by, over in (("all", (2, 3)), ("citizenship", (3,)), ("reason", (2,))):
+        "definition", "year", "flow", "by", "category", "contacts", "persons", "standard_error",
+        "cv", "lower", "upper")}  # fmt: skip
+    for by in breakdowns:
+        over = tuple(i for i, name in enumerate(names) if i > 1 and name != by)
         categories = totals.labels.get(by, ["all"])
         held = weights.sum(axis=over).reshape(len(years), 2, len(categories), -1)
         cases = contacts.sum(axis=over).reshape(len(years), 2, len(categories))
@@ -125,8 +199,9 @@ def flows(totals: Totals) -> dict[str, list[Any]]:
                 point, error = float(values[0]), float(values[1:].std(ddof=1))
                 low = point - 1.96 * error
                 low = low if flow == "net" else max(low, 0.0)
-                given = (years[i], flow, by, categories[k], int(count), point, error, low,
-                         point + 1.96 * error)  # fmt: skip
+                cv = error / abs(point) if point else None
+                given = (definition, years[i], flow, by, categories[k], int(count), point, error,
+                         cv, low, point + 1.96 * error)  # fmt: skip
                 for name, value in zip(rows, given, strict=True):
                     rows[name].append(value)
     return rows

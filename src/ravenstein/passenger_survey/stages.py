@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.passenger_survey.cells import cells, few, product, refuse, rounded, sums
+from ravenstein.passenger_survey.cells import cells, product, refuse, rounded, sums
 from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class Stage:
         """The stage's own weight [n, R]."""
         return self.applied(np.ones((self.of.size, self.factors.shape[1])))
 
+    @property
+    def own(self) -> NDArray[np.float64]:
+        """The stage's own weight in the full sample [n]."""
+        return np.asarray(self.factors[self.takes, 0] * self.times)
+
     def applied(self, prior: Weights, decimals: int | None = None) -> Weights:
         """Return prior weights times the stage's own, rounded first if decimals are given.
 
@@ -91,8 +96,8 @@ def shift(
         is off.
 
     Raises:
-        SurveyError: If a stratum with interviews has no possible shifts, fewer than were sampled,
-            or an interval is missing.
+        SurveyError: If a stratum with interviews has no possible shifts, more were sampled than
+            are possible or more have interviews than were sampled; or an interval is missing.
     """
     columns, possible, *drawn = frame
     known = cells(strata, columns)
@@ -110,25 +115,32 @@ def shift(
     crossings = cells((number, shuttle)).rows[0]
     factor = np.ones(of.size)
     for chosen, unit, what in ((by_shift, shifts, "shifts"), (by_crossing, crossings, "crossings")):
-        sampled = _distinct(of[chosen], unit[chosen], known.count)
+        seen = _distinct(of[chosen], unit[chosen], known.count)
+        sampled = seen
         if drawn:
             given = np.bincount(place, np.asarray(drawn[0], float), minlength=known.count)
-            sampled = np.where(sampled > 0, given.astype(np.int64), 0)
-        lacking = (sampled > 0) & ~(total > 0)
-        if lacking.any():
-            raise refuse(
-                "shift", f"Interviews lie in strata without possible {what}.",
-                f"possible {what} in every sampled stratum",
-                f"{int(lacking[of[chosen]].sum())} interviews in {known.named(lacking)}",
-                "Correct the file of possible shifts, or the interviews' strata.",
-            )  # fmt: skip
+            sampled = np.where(seen > 0, given, 0)
+        for wrong, problem, expected in (
+            ((seen > 0) & ~(total > 0), f"Interviews lie in strata without possible {what}.",
+             f"possible {what} in every sampled stratum"),
+            (seen > sampled, f"More {what} have interviews than were sampled.",
+             f"{what} of interviews among the sampled ones"),
+            (sampled > total, f"More {what} were sampled than are possible.",
+             f"{what} sampled among the possible ones"),
+        ):  # fmt: skip
+            if wrong.any():
+                raise refuse(
+                    "shift", problem, expected,
+                    f"{int(wrong[of[chosen]].sum())} interviews in {known.named(wrong)}",
+                    "Correct the file of possible shifts, or the interviews' strata and shifts.",
+                )  # fmt: skip
         factor[chosen] *= (total / np.maximum(sampled, 1))[of[chosen]]
     weight = factor * steps
     warnings = []
     outside = np.bincount(of, weights=(weight < _LEAST) | (weight > _MOST), minlength=known.count)
     if outside.any():
         warnings.append(
-            f"shift: {int((outside > 0).sum())} strata have weights below {_LEAST} or above {_MOST}"
+            f"{int((outside > 0).sum())} strata have weights below {_LEAST} or above {_MOST}"
         )
     cases = np.bincount(of, minlength=known.count)
     none = np.full(of.size, known.count)
@@ -202,8 +214,7 @@ def nonresponse(
     base = np.where(answered > 0, (grossed + answered) / np.where(answered > 0, answered, 1), 1.0)
     migsi, tandtsi = (np.asarray(step, dtype=np.float64) for step in intervals)
     times = np.where(migrant, 1.0, tandtsi / migsi) * ~silent
-    warnings = few("non-response", group, cases, "respondents")
-    return Stage(_with_one(base), of, times, group, of, cases, tuple(warnings))
+    return Stage(_with_one(base), of, times, group, of, cases)
 
 
 def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
@@ -236,9 +247,8 @@ def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
         )  # fmt: skip
     ratio = np.where(fulls > 0, (fulls + lasts) / np.where(fulls > 0, fulls, 1), 1.0)
     takes = np.where(full, of, known.count)
-    warnings = few("minimums", known, cases, "full interviews")
     times = np.where(least, 0.0, 1.0)
-    return Stage(_with_one(ratio), takes, times, known, of, cases, tuple(warnings))
+    return Stage(_with_one(ratio), takes, times, known, of, cases)
 
 
 def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
@@ -264,10 +274,7 @@ def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], 
     cases = np.bincount(of[counted], minlength=known.count)
     _refuse_one_sided("traffic", known, cases, total)
     factor = np.where(held > 0, total[:, None] / np.where(held > 0, held, 1), 0.0)
-    warnings = few("traffic", known, cases, "cases")
-    return Stage(
-        _with_one(factor), of, counted.astype(np.float64), known, of, cases, tuple(warnings)
-    )
+    return Stage(_with_one(factor), of, counted.astype(np.float64), known, of, cases)
 
 
 def _refuse_one_sided(stage: str, known: Cells, cases: Codes, total: Any) -> None:
@@ -314,8 +321,7 @@ def unsampled(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any]
             "Merge the cells with neighbours: they would be lost.",
         )  # fmt: skip
     factor = np.where(held > 0, (held + total[:, None]) / np.where(held > 0, held, 1), 1.0)
-    warnings = few("unsampled", known, cases, "cases")
-    return Stage(_with_one(factor), of, np.ones(of.size), known, of, cases, tuple(warnings))
+    return Stage(_with_one(factor), of, np.ones(of.size), known, of, cases)
 
 
 def imbalance(
@@ -355,15 +361,57 @@ def imbalance(
     warnings = []
     if left.any():
         warnings.append(
-            f"imbalance: {int(left.sum())} route flows have no residents to balance with: traffic "
+            f"{int(left.sum())} route flows have no residents to balance with: traffic "
             f"changes by {gained[left, 0].sum():+,.0f} ({known.named(left)})"
         )
     made = Stage(_with_one(1 - ratio), takes, np.where(residents, 1.0, factor), known, of, of)
     low = float(made.weights[:, 0].min(initial=1))
     if low < 0.5:
-        warnings.append(f"imbalance: the smallest weight is {low:.3f}")
+        warnings.append(f"the smallest weight is {low:.3f}")
     cases = np.bincount(of[taking], minlength=known.count)
     return replace(made, cases=cases, warnings=tuple(warnings))
+
+
+def trim(
+    prior: Weights, groups: Sequence[Any], above: float, factor: Weights
+) -> tuple[Weights, Stage]:
+    r"""Cut off the largest weights, and give what is cut to the others of the group.
+
+    Args:
+        prior: Weights so far [n, R].
+        groups: Columns of the groups whose sums are kept: kind of port, direction [n].
+        above: Largest weight, as a multiple of the median weight of the full sample.
+        factor: Bootstrap factors $b$ [n, R]: a shift drawn twice may weigh twice as much.
+
+    Returns:
+        The weights [n, R]: $\min(w, b L)$, those below $bL$ multiplied so that sums of groups
+        stay; a group all of whose weights are above keeps them. And the stage in the full sample.
+
+    Raises:
+        SurveyError: If the multiple is not above 1.
+    """
+    if not above > 1:
+        raise refuse("trim", "The limit is not above the median.", "a multiple above 1",
+                     f"{above:g}", "Raise trim_above.")  # fmt: skip
+    known = cells(groups)
+    of, positive = known.rows[0], prior[:, 0] > 0
+    limit = above * float(np.median(prior[positive, 0])) if positive.any() else np.inf
+    free = prior < factor * limit
+    cut = np.where(free, prior, factor * limit)
+    lost = sums(prior - cut, of, known.count)
+    open_ = sums(cut * free, of, known.count)
+    more = np.where(open_ > 0, lost / np.where(open_ > 0, open_, 1), 0.0)[of]
+    made = np.where(open_[of] > 0, cut * np.where(free, 1 + more, 1.0), prior)
+    own = np.where(positive, made[:, 0] / np.where(positive, prior[:, 0], 1), 0.0)
+    cases = np.bincount(of[positive], minlength=known.count)
+    count = int((positive & (made[:, 0] < prior[:, 0])).sum())
+    notes = (
+        (f"{count} weights above {limit:,.0f} cut off; the largest is now {made[:, 0].max():,.0f}",)
+        if count
+        else ()
+    )
+    none = np.full(of.size, known.count)
+    return made, Stage(np.ones((known.count + 1, 1)), none, own, known, of, cases, notes)
 
 
 def final(stages: Sequence[Weights], decimals: int | None = None) -> Weights:
@@ -374,23 +422,28 @@ def final(stages: Sequence[Weights], decimals: int | None = None) -> Weights:
     return product
 
 
-def imputed_stays(cells_of: Sequence[Any], donor: Any, nights: Any, least: int = 2) -> Any:
+def imputed_stays(levels: Sequence[Sequence[Any]], donor: Any, nights: Any, least: int = 2) -> Any:
     """Return nights for those who did not say, from the mean of donors in their class.
 
     Args:
-        cells_of: Columns of the class: country group, purpose group [n].
+        levels: Columns of the classes of each level, the finest first, such as country group and
+            purpose, then purpose alone [n].
         donor: Whether each row gives its nights; the others are recipients [n].
         nights: Nights of the donors [n].
         least: Fewest donors of a class.
 
     Returns:
-        Rounded mean nights for recipients whose class has enough donors, else NaN [n].
+        Rounded mean nights for recipients, of the first level whose class has enough donors; NaN
+        without one, and for donors [n].
     """
-    known = cells(cells_of)
-    of, gives = known.rows[0], np.asarray(donor, dtype=np.bool_)
+    gives = np.asarray(donor, dtype=np.bool_)
     given = np.where(gives, np.nan_to_num(np.asarray(nights, dtype=np.float64)), 0.0)
-    count = np.bincount(of[gives], minlength=known.count)
-    total = np.bincount(of, weights=given, minlength=known.count)
-    enough = count >= least
-    mean = np.where(enough, rounded(total / np.maximum(count, 1), 0), np.nan)
-    return np.where(gives, np.nan, mean[of])
+    found = np.full(gives.size, np.nan)
+    for columns in levels:
+        known = cells(columns)
+        of = known.rows[0]
+        count = np.bincount(of[gives], minlength=known.count)
+        total = np.bincount(of, weights=given, minlength=known.count)
+        mean = np.where(count >= least, rounded(total / np.maximum(count, 1), 0), np.nan)
+        found = np.where(gives | np.isfinite(found), found, mean[of])
+    return found

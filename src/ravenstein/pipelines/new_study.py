@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import SourceError, StudyError
-from ravenstein.pipelines.passenger_survey import KINDS
+from ravenstein.pipelines.passenger_survey import NEEDED
 from ravenstein.pipelines.population import missing_nations
 from ravenstein.pipelines.twin import COMPONENTS_FILE, make_twin
 from ravenstein.store.files import write_text
@@ -58,7 +58,7 @@ _SURVEY = "".join(
 kind = "{kind}"
 file = "twin/views/{kind}{end}"
 '''
-    for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in KINDS]
+    for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in NEEDED]
 )
 
 

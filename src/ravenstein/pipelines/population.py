@@ -61,11 +61,15 @@ _BEHIND_CHECKS = tuple(
 def population(study: Study, run: Run) -> None:
     """Read the components of change, balance the account and check the figures.
 
+    A study without components of change has no account.
+
     Raises:
         SourceError: If a file is not what its reader expects.
         AccountError: If an account differs by more than rounding explains, unless the study
             allows it.
     """
+    if not study.of_kind("myeb3"):
+        return
     with run.step("Read the components of change") as step:
         files = [read_source(study, source) for source in study.of_kind("myeb3")]
         _write_sources(study, run, files)
@@ -195,7 +199,8 @@ def published_edition(study: Study, editions: list[dict[str, Any]]) -> dict[str,
     Raises:
         StudyError: If none or several fit.
     """
-    period, boundaries = study.period, study.geography.edition
+    period, geography = study.published
+    boundaries = geography.edition
     fitting = [
         row
         for row in editions

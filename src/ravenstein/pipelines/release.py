@@ -11,11 +11,18 @@ import pyarrow.compute as pc
 
 from ravenstein.pipelines.population import balance_counts, published_edition
 from ravenstein.release.site import Area, Release, pages, published_areas
+from ravenstein.release.survey import Survey
 from ravenstein.release.tables import PublishedTable
 from ravenstein.store.files import file_hash, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.geography import AREAS
-from ravenstein.tables.passenger_survey import STAGES, SURVEY_FLOWS, SURVEY_STAGES
+from ravenstein.tables.passenger_survey import (
+    SURVEY_EXTREMES,
+    SURVEY_FLOWS,
+    SURVEY_NOTES,
+    SURVEY_RULES,
+    SURVEY_STAGES,
+)
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
@@ -24,6 +31,7 @@ from ravenstein.tables.population import (
 from ravenstein.tables.release import RELEASE_FILES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ravenstein.core.schema import Table
@@ -32,35 +40,33 @@ if TYPE_CHECKING:
 
 FOLDER = "release"
 ADDRESS = f"{FOLDER}/index.html"
-_FEW = 30
-_BEHIND_RELEASE = tuple(
-    FromTable(name)
-    for name in ("population_account", "population_checks", "population_editions", "areas")
-)
 
 
 def release(study: Study, run: Run) -> None:
-    """Publish the account: a page an area, tables to download, quality.
+    """Publish the account, a page an area, and the passenger survey: tables to download, quality.
 
-    The folder `release` is replaced as a whole, when the run is complete.
+    The folder `release` beside the store is replaced as a whole, when the run is complete.
 
     Raises:
         AccountError: If a stored account does not balance and the study does not allow it.
     """
     with run.step("Gather the release") as step:
         content = _content(study, run)
-        step.note = f"edition {content.edition}, {len(content.areas)} areas"
-    with run.step("Write pages and tables") as step, run.new_folder(study.folder / FOLDER) as new:
+        areas = f"edition {content.edition}, {len(content.areas)} areas"
+        step.note = areas if content.areas else "the passenger survey"
+    folder = run.store.folder.parent / FOLDER
+    with run.step("Write pages and tables") as step, run.new_folder(folder) as new:
         count = 0
         for path, text in pages(content):
             write_text(text, new / path)
             count += 1
         for table in content.tables:
             _write_table(table, new / "downloads")
-        account = content.tables[0]
         for area in content.areas:
-            _write_table(_of_area(account, area), new / "downloads" / "areas")
-        run.write(RELEASE_FILES, _files(new), method=release, inputs=_BEHIND_RELEASE)
+            _write_table(_of_area(content.tables[0], area), new / "downloads" / "areas")
+        behind = [FromTable(table.name) for table in content.tables]
+        behind += [FromTable(POPULATION_EDITIONS.name)] if content.areas else []
+        run.write(RELEASE_FILES, _files(new), method=release, inputs=behind)
         step.note = f"{count} pages, {len(content.tables)} tables"
 
 
@@ -76,7 +82,36 @@ def _files(folder: Path) -> pa.Table:
 
 
 def _content(study: Study, run: Run) -> Release:
-    about, period = study.study, study.period
+    about = study.study
+    account, tables = _account(study, run)
+    survey, survey_tables = _survey(study, run)
+    source = about.source or about.producer
+    tables += [(table, rows, source) for table, rows in survey_tables]
+    return Release(
+        title=about.title,
+        producer=about.producer,
+        source=about.source,
+        contact=about.contact,
+        designation=study.release.designation,
+        date=study.release.date,
+        next_date=study.release.next_date,
+        simulated=about.simulated,
+        code_version=code_version(),
+        tables=tuple(
+            PublishedTable(table.name, table.title, table, rows, source, about.simulated)
+            for table, rows, source in tables
+        ),
+        warnings=tuple(run.warnings),
+        survey=survey,
+        **account,
+    )
+
+
+def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, pa.Table, str]]]:
+    """Return what the pages show of the account, and its tables; nothing without one."""
+    if not study.of_kind("myeb3"):
+        return {}, []
+    period, geography = study.published
     editions = run.store.collect(run.read(POPULATION_EDITIONS).sort("last", "edition")).to_pylist()
     edition = published_edition(study, editions)["edition"]
 
@@ -90,69 +125,56 @@ def _content(study: Study, run: Run) -> Release:
     checks = run.store.collect(run.read(POPULATION_CHECKS).sort(*POPULATION_CHECKS.grain))
     _, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
     run.warnings += [warning for warning in warnings if warning not in run.warnings]
-    one, every = (
-        f"{about.source or about.producer} Edition{what}" for what in (f" {edition}", "s: all")
-    )
-    survey, survey_tables = _survey(study, run)
-    return Release(
-        title=about.title,
-        producer=about.producer,
-        source=about.source,
-        contact=about.contact,
-        designation=study.release.designation,
-        date=study.release.date,
-        next_date=study.release.next_date,
-        simulated=about.simulated,
-        edition=edition,
-        geography=study.geography.edition,
-        code_version=code_version(),
-        areas=published_areas(areas.to_pylist(), account.to_pylist()),
-        checks=tuple(checks.to_pylist()),
-        editions=tuple(editions),
-        tables=tuple(
-            PublishedTable(table.name, table.title, table, found, source, about.simulated)
-            for table, found, source in (
-                (POPULATION_ACCOUNT, account, one),
-                (AREAS, areas, one),
-                (POPULATION_CHECKS, checks, every),
-                *((table, found, about.source or about.producer) for table, found in survey_tables),
-            )
-        ),
-        warnings=tuple(run.warnings),
-        **survey,
-    )
+    source = study.study.source or study.study.producer
+    one, every = (f"{source} Edition{what}" for what in (f" {edition}", "s: all"))
+    content = {
+        "edition": edition,
+        "geography": geography.edition,
+        "areas": published_areas(areas.to_pylist(), account.to_pylist()),
+        "checks": tuple(checks.to_pylist()),
+        "editions": tuple(editions),
+    }
+    return content, [
+        (POPULATION_ACCOUNT, account, one),
+        (AREAS, areas, one),
+        (POPULATION_CHECKS, checks, every),
+    ]
 
 
-def _survey(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, pa.Table]]]:
+def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa.Table]]]:
     """Return what the pages show of the passenger survey, and its tables; nothing without one."""
     if not study.of_kind("survey_contacts"):
-        return {}, []
-    flows, stages = (
-        run.store.collect(run.read(table).sort(*table.grain))
-        for table in (SURVEY_FLOWS, SURVEY_STAGES)
-    )
-    last = nw.col("month").dt.year() == max(flows["year"].to_pylist())
-    summary = (
-        run.read(SURVEY_STAGES)
-        .filter(last)
-        .with_columns(
-            few=(nw.col("cases") < _FEW).cast(nw.Int64),
-            merged=nw.col("cell").str.contains("all ", literal=True).cast(nw.Int64),
-        )
-        .group_by("stage")
-        .agg(
-            nw.len().alias("cells"),
-            nw.col("few", "merged").sum().cast(nw.Int64),
-            nw.col("smallest").min(),
-            nw.col("largest").max(),
-        )
-    )
-    found = {row["stage"]: row for row in run.store.collect(summary).to_pylist()}
-    content = {
-        "migration": tuple(flows.to_pylist()),
-        "stages": tuple(found[stage] for stage in STAGES.labels if stage in found),
+        return None, []
+    found = {
+        table.name: run.store.collect(run.read(table).sort(*table.grain)) for table in PUBLISHED
     }
-    return content, [(SURVEY_FLOWS, flows), (SURVEY_STAGES, stages)]
+    return published_survey(found, run.draws), [(table, found[table.name]) for table in PUBLISHED]
+
+
+PUBLISHED = (SURVEY_FLOWS, SURVEY_STAGES, SURVEY_NOTES, SURVEY_EXTREMES, SURVEY_RULES)
+
+
+def published_survey(tables: Mapping[str, pa.Table], replicates: int) -> Survey:
+    """Return what the pages show of the passenger survey: its flows, and its last year's quality.
+
+    Args:
+        tables: The rows of `PUBLISHED` by name.
+        replicates: Number of bootstrap replicates.
+    """
+
+    def last(name: str) -> tuple[dict[str, Any], ...]:
+        rows = tables[name]
+        years = rows["year"] if "year" in rows.column_names else pc.year(rows["month"])
+        return tuple(rows.filter(pc.equal(years, pc.max(years))).to_pylist())
+
+    return Survey(
+        flows=tuple(tables[SURVEY_FLOWS.name].to_pylist()),
+        stages=last(SURVEY_STAGES.name),
+        notes=last(SURVEY_NOTES.name),
+        extremes=last(SURVEY_EXTREMES.name),
+        rules=last(SURVEY_RULES.name),
+        replicates=replicates,
+    )
 
 
 def _write_table(table: PublishedTable, folder: Path) -> None:

@@ -83,6 +83,81 @@ def _flow_spec() -> dict[str, Any]:
     return _styled(chart, ("series", "frame"))
 
 
+def weights_chart(values: Values) -> str:
+    """Draw the weights of stages: smallest to largest, the middle of the cells, the median.
+
+    Args:
+        values: `stage` in order, `low`, `from`, `middle`, `to`, `high`.
+    """
+    return _drawn(_weights_spec(), {"series": values})
+
+
+@cache
+def _weights_spec() -> dict[str, Any]:
+    import altair as alt
+
+    data = alt.NamedData("series")
+    x = alt.X(
+        "low:Q",
+        title=None,
+        scale=alt.Scale(type="log", nice=False, padding=8),
+        axis=alt.Axis(format="~r", domain=False, ticks=False, tickCount=5),
+    )
+    base = alt.Chart(data).encode(y=_stages())
+    rule = base.mark_rule(color=DARK_BLUE).encode(x=x, x2="high:Q")
+    inner = base.mark_bar(color=DARK_BLUE, height=10, opacity=0.45).encode(x="from:Q", x2="to:Q")
+    dot = base.mark_point(color=DARK_BLUE, filled=True, size=70, opacity=1).encode(x="middle:Q")
+    one = alt.Chart(data).mark_rule(color=GREY, strokeDash=[3, 3]).encode(x=alt.datum(1))
+    chart = alt.layer(one, rule, inner, dot).properties(width=WIDTH - 190, height=alt.Step(34))
+    return _styled(chart, ("series",))
+
+
+def cells_chart(values: Values) -> str:
+    """Draw the shares of cells by their number of interviews, a bar a stage.
+
+    Args:
+        values: `stage` and `order` (of sizes) in order, `size`, `cells` (share).
+    """
+    return _drawn(_cells_spec(), {"series": values})
+
+
+@cache
+def _cells_spec() -> dict[str, Any]:
+    import altair as alt
+
+    x = alt.X(
+        "cells:Q",
+        title=None,
+        stack="zero",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format=".0%", tickCount=3, domain=False, ticks=False),
+    )
+    shades = ["#801650", "#F46A25", "#A8BDD0", DARK_BLUE]
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        labelFontSize=SIZE,
+        labelColor=GREY,
+        columns=2,
+        symbolType="square",
+    )
+    color = alt.Color("size:N", sort=None, scale=alt.Scale(range=shades), legend=legend)
+    chart = (
+        alt.Chart(alt.NamedData("series"))
+        .mark_bar(height=18)
+        .encode(x=x, y=_stages(), color=color, order="order:Q")
+        .properties(width=WIDTH - 190, height=alt.Step(34))
+    )
+    return _styled(chart, ("series",))
+
+
+def _stages() -> Any:
+    import altair as alt
+
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=190, grid=False)
+    return alt.Y("stage:N", title=None, sort=None, axis=axis)
+
+
 @cache
 def _population_spec() -> dict[str, Any]:
     import altair as alt

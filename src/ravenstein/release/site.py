@@ -6,7 +6,7 @@ same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ravenstein.release import charts, words
+from ravenstein.release.survey import migration_view, quality_view
 from ravenstein.tables.geography import LEVELS
-from ravenstein.tables.passenger_survey import CITIZENSHIPS, REASONS, STAGES
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
+    from ravenstein.release.survey import Survey
     from ravenstein.release.tables import PublishedTable
 
 Row = dict[str, Any]
@@ -85,7 +86,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Release:
-    """Everything the pages show."""
+    """Everything the pages show: the population by area, the passenger survey, or both."""
 
     title: str
     producer: str
@@ -95,16 +96,15 @@ class Release:
     date: dt.date | None
     next_date: dt.date | None
     simulated: bool
-    edition: str
-    geography: int
     code_version: str
-    areas: tuple[Area, ...]
-    checks: tuple[Row, ...]
-    editions: tuple[Row, ...]
     tables: tuple[PublishedTable, ...]
-    warnings: tuple[str, ...] = field(default=())
-    migration: tuple[Row, ...] = field(default=())
-    stages: tuple[Row, ...] = field(default=())
+    edition: str = ""
+    geography: int | None = None
+    areas: tuple[Area, ...] = ()
+    checks: tuple[Row, ...] = ()
+    editions: tuple[Row, ...] = ()
+    warnings: tuple[str, ...] = ()
+    survey: Survey | None = None
 
     @property
     def states(self) -> list[Area]:
@@ -134,13 +134,17 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
     for name in ASSETS:
         asset = resources.files("ravenstein.release") / "assets" / name
         yield f"assets/{name}", asset.read_text(encoding="utf-8")
-    whole = [area_view(area) for area in release.states]
-    yield "index.html", _page("index.html", release, root="", views=whole)
     yield "data.html", _page("data.html", release, root="")
-    yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
-    if release.migration:
-        view = migration_view(release.migration, release.stages)
-        yield "migration.html", _page("migration.html", release, root="", view=view)
+    if release.areas:
+        whole = [area_view(area) for area in release.states]
+        yield "index.html", _page("index.html", release, root="", views=whole)
+        yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
+    if release.survey:
+        view = migration_view(release.survey, {area.code: area.name for area in release.areas})
+        page = _page("migration.html", release, root="", view=view)
+        yield "migration.html" if release.areas else "index.html", page
+        view = quality_view(release.survey)
+        yield "survey-quality.html", _page("survey-quality.html", release, root="", view=view)
     for area in release.areas:
         page = _page("area.html", release, root="../", view=area_view(area))
         yield f"areas/{area.code}.html", page
@@ -168,63 +172,6 @@ def area_view(area: Area) -> Row:
             [r["status"] for r in area.account], area.largest_residual
         ),
         "has_gross": any(r["internal_in"] is not None for r in area.account),
-    }
-
-
-FLOW_NAMES = {
-    "immigration": "Immigration",
-    "emigration": "Emigration",
-    "net": "Net migration",
-}
-
-
-def migration_view(flows: Sequence[Row], stages: Sequence[Row]) -> Row:
-    """Return what the page on the passenger survey shows: sentences, chart, tables.
-
-    Args:
-        flows: Rows of `survey_flows`.
-        stages: Rows of the quality report: stage, cells, cells with under 30 cases, smallest and
-            largest weight.
-    """
-    rows = [row | {"shown": FLOW_NAMES[row["flow"]]} for row in flows]
-    whole = [row for row in rows if row["by"] == "all"]
-    last = max(row["year"] for row in whole)
-    years = {
-        year: {row["flow"]: row for row in whole if row["year"] == year}
-        for year in sorted({row["year"] for row in whole}, reverse=True)
-    }
-    series = {
-        shown: [
-            {name: r[name] for name in ("year", "persons", "lower", "upper")}
-            for r in whole
-            if r["shown"] == shown
-        ]
-        for shown in FLOW_NAMES.values()
-    }
-    reach = (min(0.0, *(r["lower"] for r in whole)), max(r["upper"] for r in whole))
-    groups = {
-        by: [
-            (labels[code], {r["flow"]: r for r in rows if r["year"] == last and r["by"] == by
-                            and r["category"] == code})
-            for code in labels
-        ]
-        for by, labels in (("citizenship", CITIZENSHIPS.labels), ("reason", REASONS.labels))
-    }  # fmt: skip
-    return {
-        "last": last,
-        "lead": words.migration_sentence(years[last]),
-        "years": years,
-        "charts": [
-            (shown, Markup(charts.flow_chart(values, reach)))
-            for shown, values in series.items()
-            if len(values) > 1
-        ],
-        "groups": {by: [(n, f) for n, f in found if f] for by, found in groups.items()},
-        "stages": [row | {"shown": STAGES.labels[row["stage"]]} for row in stages],
-        "contacts": [
-            (year, sum(f[k]["contacts"] for k in ("immigration", "emigration") if k in f))
-            for year, f in years.items()
-        ],
     }
 
 
@@ -262,6 +209,7 @@ def _environment() -> Environment:
         "number": words.number,
         "rounded": words.rounded,
         "signed": words.signed,
+        "weight": words.weight,
         "level": LEVELS.labels.__getitem__,
         "status": ACCOUNT_STATUS.labels.__getitem__,
     }

@@ -96,6 +96,37 @@ def migration_sentence(flows: dict[str, dict[str, float]]) -> str:
     )
 
 
+def weight(value: float) -> str:
+    """Return a weight with as many decimals as its size wants.
+
+    >>> weight(0.9731), weight(12.34), weight(94488.2)
+    ('0.97', '12.3', '94,488')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def weighting_sentence(
+    year: int, whole: tuple[int, float], cells: tuple[int, int], most: tuple[float, float]
+) -> str:
+    """Say what the weighting of a survey did in a year.
+
+    Args:
+        year: The year.
+        whole: Interviews, and the passengers they stand for.
+        cells: Cells with few interviews, and all cells.
+        most: Largest weight, and how many times the median it is.
+
+    >>> weighting_sentence(2014, (100, 5000.0), (1, 4), (300.0, 6.25))[:62]
+    'In 2014, 100 interviews stand for 5,000 passengers. Of the cel'
+    """
+    return (
+        f"In {year}, {number(whole[0])} interviews stand for {number(rounded(whole[1]))} "
+        f"passengers. Of the cells used to adjust their weights, "
+        f"{rounded(100 * cells[0] / cells[1])}% hold fewer than 30 interviews. The largest "
+        f"weight is {weight(most[0])}, {most[1]:.1f} times the median of its month."
+    )
+
+
 def natural_sentence(births: int | None, deaths: int | None) -> str:
     """Say whether births or deaths were more.
 

@@ -167,10 +167,12 @@ def _trace(
 
 
 def _rows(table: Table, chosen: Any) -> list[dict[str, Any]]:
-    """Return the first rows, without columns that may point to a person."""
-    shown = [column.name for column in table.columns if not column.identifying]
+    """Return the first rows; of a table whose rows may point to persons none; without draws."""
+    if any(column.identifying for column in table.columns):
+        return []
+    shown = [column.name for column in table.columns if column.type != ColumnType.DRAWS]
     first = chosen.order(", ".join(f'"{name}"' for name in table.grain)).limit(_MOST_ROWS)
-    rows = first.select(", ".join(f'"{name}"' for name in shown)).fetchall() if shown else []
+    rows = first.select(", ".join(f'"{name}"' for name in shown)).fetchall()
     return [dict(zip(shown, row, strict=True)) for row in rows]
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from ravenstein.core.schema import CodeList, Column, ColumnType, Table
 from ravenstein.tables.border import SEX
 from ravenstein.tables.geography import area_column
-from ravenstein.tables.passenger_survey import CITIZENSHIPS, FLOWS, REASONS
+from ravenstein.tables.passenger_survey import (
+    CITIZENSHIPS,
+    FLOWS,
+    PURPOSES,
+    SHORT_TERM_DEFINITIONS,
+)
 from ravenstein.tables.population import COMPONENTS, year_column
 
 DEFINITIONS = CodeList(
@@ -20,16 +25,6 @@ DEFINITIONS = CodeList(
     },
     source="Stats NZ, Outcomes-based migration measure, 2017; UN, Recommendations on Statistics "
     "of International Migration, Revision 1, 1998; ONS, Long-Term International Migration",
-)
-
-SHORT_TERM_DEFINITIONS = CodeList(
-    "definition of short-term migration",
-    {
-        "months_1_to_12": "Stays or absences of 1 to 12 months for any reason",
-        "months_3_to_12": "Stays or absences of 3 to 12 months for any reason",
-        "un_3_to_12_work_or_study": "Stays or absences of 3 to 12 months for work or study (UN)",
-    },
-    source="ONS, Short-Term International Migration: the three definitions",
 )
 
 BIRTH_COUNTRIES = CodeList(
@@ -68,7 +63,7 @@ def _calendar_year() -> Column:
 
 _SEX = Column("sex", _TEXT, "Sex", codes=SEX)
 _CITIZENSHIP = Column("citizenship", _TEXT, "Citizenship group", codes=CITIZENSHIPS)
-_REASON = Column("reason", _TEXT, "Main reason", codes=REASONS, nullable=True)
+_REASON = Column("reason", _TEXT, "Main reason", codes=PURPOSES, nullable=True)
 _FLOW = Column("direction", _TEXT, "Direction", codes=FLOWS)
 _AREA_IF_KNOWN = Column(
     "area", _TEXT, "Area of residence; missing for those without one", nullable=True,

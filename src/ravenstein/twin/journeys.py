@@ -41,7 +41,8 @@ class Journeys:
     """All crossings of a block, by person and time, and the persons who made them.
 
     Args:
-        persons: `sex`, `birth`, `citizenship`, by person [n]: the residents first, then visitors.
+        persons: `sex`, `birth`, `citizenship` and `abroad` (countries of the home abroad, as
+            citizenship), by person [n]: the residents first, then visitors.
         resident: Whether each person lives in the country before the first crossing [n].
         crossings: `person`, `day`, `minute` of the day, `arrival` (0, 1), `leg`, `home` (1: usual
             residence in the country before the crossing), `reason`, `stated` length of the stay to
@@ -80,6 +81,8 @@ def journeys(
         name: np.concatenate([residents.persons[name], visitors[name]])
         for name in ("sex", "birth", "citizenship")
     }
+    (own,) = generator.spawn(1)
+    persons["abroad"] = _abroad(settings, own, persons["citizenship"], begin)
     fixed = _fixed(residents, visitors, begin, horizon)
     intervals = _intervals(settings, residents, visitors, begin, horizon)
     trips = _with_trips(settings, generator, intervals, fixed, persons)
@@ -105,6 +108,14 @@ def journeys(
     resident[spells["person"][(spells["start"] < begin) & (spells["end"] > begin)]] = True
     resident[spells["person"][(spells["arrived"] == 0) & (spells["start"] >= begin)]] = True
     return Journeys(persons, resident, crossings, begin, horizon)
+
+
+def _abroad(settings: Settings, g: np.random.Generator, citizenship: Ints, begin: int) -> Ints:
+    """Draw the countries in which people live while they live abroad, one for life [n]."""
+    shares = settings.shares("abroad_elsewhere", begin, CITIZENSHIPS)
+    elsewhere = pick(g, shares, citizenship.size)
+    own = (citizenship > 0) & (g.random(citizenship.size) < settings.at("abroad_own", begin))
+    return np.where(own, citizenship, elsewhere)
 
 
 def _visitors(

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 STATED = ("under_3_months", "3_to_12_months", "12_months_or_more")
 REGIONS = ("country", "europe", "elsewhere")
+COUNTRIES = CITIZENSHIPS[1:]
+GROUPED = ("shift", "nonresponse", "minimums", "traffic", "unsampled")
+_BY_ROUTE = ("shift", "nonresponse", "traffic")
 FULL, MINIMUM, MIGRATION_SLOT = 1, 3, 4
 _NIGHT = 2
 _LAND = 3
@@ -193,10 +196,10 @@ def _of_shift(drawn: Design, shift: Ints) -> Columns:
 
 
 def _region(journeys: Journeys, rows: Ints) -> Ints:
-    """Return where passengers live: here, in Europe or elsewhere, by citizenship."""
+    """Return where passengers live: here, in Europe or elsewhere."""
     c = journeys.crossings
-    citizenship = journeys.persons["citizenship"][c["person"][rows]]
-    abroad = np.where(np.isin(citizenship, _EUROPE), 1, 2)
+    country = journeys.persons["abroad"][c["person"][rows]]
+    abroad = np.where(np.isin(country, _EUROPE), 1, 2)
     return np.where(c["home"][rows] == 1, 0, abroad)
 
 
@@ -237,13 +240,16 @@ def _contacts(
     codes = pa.array(areas(scale.areas).codes)
     crossing = np.isin(mode, (1, 2))  # ferries and trains are sampled by crossing
     stated = np.where(minimum, -1, found["stated"])
+    region = _label(_region(journeys, rows), REGIONS)
     return pa.table(
         {
             "serial": (block << 32) + np.arange(size),
             "interviewed_on": pa.array(c["day"][rows].astype(np.int32)).cast(pa.date32()),
             "portroute": known.codes[of["route"]],
             "arrivedepart": of["direction"] + 1,
-            **_groups(known, of["route"]),
+            **_groups(known, of["route"], *GROUPED),
+            "minimums_country": region,
+            "unsampled_region": region,
             "weekday": of["weekday"],
             "am_pm_night": of["part"] + 1,
             "shiftno": found["shift"],
@@ -252,7 +258,7 @@ def _contacts(
             "tandtsi": np.full(size, scale.interval * scale.second),
             "response": found["response"],
             "flow": flow,
-            "residence": _label(_region(journeys, rows), REGIONS),
+            "country": _label(np.where(minimum, -1, persons["abroad"][person] - 1), COUNTRIES),
             "citizenship": _label(persons["citizenship"][person], CITIZENSHIPS),
             "sex": _label(persons["sex"][person] - 1, ("M", "F")),
             "age": _where(~minimum, age),
@@ -268,12 +274,11 @@ def _contacts(
     )
 
 
-def _groups(known: Routes, route: Ints) -> dict[str, pa.Array]:
-    """Return the port groups of routes: each its own, and its mode for what is not sampled."""
-    return {
-        "port_group": pa.array(known.codes[route]).cast(pa.string()),
-        "unsampled_group": _label(known.mode[route], MODES),
-    }
+def _groups(known: Routes, route: Ints, *stages: str) -> dict[str, pa.Array]:
+    """Return the port groups of routes for stages: each its own, or its mode."""
+    own = pa.array(known.codes[route]).cast(pa.string())
+    mode = _label(known.mode[route], MODES)
+    return {f"{stage}_group": own if stage in _BY_ROUTE else mode for stage in stages}
 
 
 def _where(known: NDArray[np.bool_], values: Ints) -> pa.Array:
@@ -300,41 +305,42 @@ def tallies(settings: Settings, drawn: Design, counts: dict[str, Columns]) -> di
     place = np.flatnonzero(drawn.possible.ravel())
     possible = counted(_of_shift(drawn, place))
     taken = counted(_of_shift(drawn, np.flatnonzero(drawn.sampled.ravel())))
-    silent, interval = counts["nonresponse"], settings.scale.interval
+    silent = counts["nonresponse"]
 
-    def base(columns: Columns) -> dict[str, Any]:
+    def base(columns: Columns, stage: str) -> dict[str, Any]:
         return {
             "month": _month(columns["month"]),
+            "record": np.arange(columns["route"].size),
             "portroute": drawn.routes.codes[columns["route"]],
             "arrivedepart": columns["direction"] + 1,
-            **_groups(drawn.routes, columns["route"]),
-        }
-
-    def of_day(columns: Columns) -> dict[str, Any]:
-        return base(columns) | {
-            "weekday": columns["weekday"],
-            "am_pm_night": columns["part"] + 1,
+            **_groups(drawn.routes, columns["route"], stage),
         }
 
     return {
         "survey_shifts": pa.table(
-            of_day(possible) | {"possible": possible["count"], "sampled": taken["count"]}
+            base(possible, "shift")
+            | {
+                "weekday": possible["weekday"],
+                "am_pm_night": possible["part"] + 1,
+                "possible": possible["count"],
+                "sampled": taken["count"],
+            }
         ),
         "survey_nonresponse": pa.table(
-            of_day(silent)
+            base(silent, "nonresponse")
             | {
-                "sampinterval": np.full(silent["count"].size, interval),
+                "weekday": silent["weekday"],
                 "migtotal": silent["count"],
                 "ordtotal": np.zeros(silent["count"].size, dtype=np.int64),
             }
         ),
         "survey_traffic": pa.table(
-            base(counts["traffic"]) | {"passengers": counts["traffic"]["count"]}
+            base(counts["traffic"], "traffic") | {"passengers": counts["traffic"]["count"]}
         ),
         "survey_unsampled": pa.table(
-            base(counts["unsampled"])
+            base(counts["unsampled"], "unsampled")
             | {
-                "residence": _label(counts["unsampled"]["region"], REGIONS),
+                "unsampled_region": _label(counts["unsampled"]["region"], REGIONS),
                 "passengers": counts["unsampled"]["count"],
             }
         ),

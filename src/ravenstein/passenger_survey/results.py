@@ -1,0 +1,320 @@
+"""All months of the survey: weights, migrants by each definition, and the quality report."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ravenstein.core.errors import SurveyError, listed
+from ravenstein.core.estimate import estimate
+from ravenstein.core.seeds import step_generator
+from ravenstein.passenger_survey import stages
+from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
+from ravenstein.passenger_survey.migrants import (
+    AGE_GROUPS,
+    DIRECTIONS,
+    SHORT_TERM,
+    UNKNOWN,
+    Totals,
+    described,
+    flows,
+    long_term,
+    short_term,
+)
+from ravenstein.passenger_survey.quality import cell_report, extremes, largest
+from ravenstein.tables.passenger_survey import REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ravenstein.core.estimate import Estimate
+    from ravenstein.passenger_survey.chain import Columns, Weighted
+
+    Tables = Mapping[str, Columns]
+    Row = dict[str, Any]
+
+_T = TypeVar("_T")
+_TABLES = ("shifts", "nonresponse", "traffic", "unsampled")
+_BY = {"reason": ("all", "citizenship", "reason"), "age": ("age_group", "sex"),
+       "country": ("country",), "area": ("area",)}  # fmt: skip
+_MINIMUM, _ON_THE_WAY_BACK = 3, (1, 4, 5, 8)
+_SIGNS = {
+    "immigration": np.array([1.0, 0.0]),
+    "emigration": np.array([0.0, 1.0]),
+    "net": np.array([1.0, -1.0]),
+}
+
+
+@dataclass(eq=False)
+class Results:
+    """What the survey gives.
+
+    Args:
+        weights: Columns of `survey_weights`.
+        stays: Columns of `survey_stays`.
+        stages: Rows of `survey_stages`.
+        notes: Rows of `survey_notes`.
+        extremes: Rows of `survey_extremes`.
+        rules: Rows of `survey_rules`.
+        migrants: Long-term migrants by `reason` (and citizenship), `age` (and sex), `country` and
+            `area`.
+        short_term: Short-term migrants by definition; none where no year is complete.
+        flows: Columns of `survey_flows`.
+        months: Number of months.
+        joined: Months in which cells were joined.
+        lonely: Shifts alone in their stratum, kept as certain.
+    """
+
+    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stages: list[Row] = field(default_factory=list)
+    notes: list[Row] = field(default_factory=list)
+    extremes: list[Row] = field(default_factory=list)
+    rules: list[Row] = field(default_factory=list)
+    migrants: dict[str, Estimate] = field(default_factory=dict)
+    short_term: Estimate | None = None
+    flows: dict[str, list[Any]] = field(default_factory=dict)
+    months: int = 0
+    joined: int = 0
+    lonely: int = 0
+
+
+def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
+    """Weigh all months of a survey and estimate its migrants.
+
+    Args:
+        tables: Columns of the declared tables by name, without `survey_`; `imbalance` where that
+            stage is wanted.
+        rules: What is chosen in the weighting.
+        draws: Number of bootstrap replicates.
+        seed: Seed; each month has a generator of its own.
+
+    Raises:
+        SurveyError: If a table holds a month without interviews, or a month cannot be weighed.
+    """
+    contacts = tables["contacts"]
+    month_of = contacts["interviewed_on"].astype("datetime64[M]")
+    order = np.lexsort((contacts["serial"], month_of))
+    contacts = {name: values[order] for name, values in contacts.items()}
+    imbalance = _of_interviews(tables.get("imbalance"), contacts["serial"])
+    months, starts = np.unique(month_of[order], return_index=True)
+    _refuse_other_months(tables, months)
+    made = Results(months=len(months))
+    counted = _Counted(contacts, months, rules, draws, balanced=imbalance is not None)
+    nights = imputed_nights(contacts)
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("serial", *ORDER, "final")}
+    candidates: list[Row] = []
+
+    def weighed(month: Any, start: int, end: int) -> tuple[Month, Weighted, int]:
+        chosen = {name: values[start:end] for name, values in contacts.items()}
+        balance = imbalance and {name: values[start:end] for name, values in imbalance.items()}
+        others = {name: _of_month(tables[name], month) for name in _TABLES}
+        given = Month(chosen, **others, imbalance=balance)
+        generator = step_generator(seed, f"passenger_survey/{month}")
+        drawn, lonely = factors(chosen, draws, generator)
+        return given, weigh(given, drawn, rules), lonely
+
+    ends = [*starts[1:].tolist(), month_of.size]
+    done = _in_order(weighed, list(zip(months, starts.tolist(), ends, strict=True)))
+    for month, start, end, (given, found, lonely) in zip(months, starts, ends, done, strict=True):
+        chosen = given.contacts
+        counted.add(given, found, nights[start:end])
+        _keep(parts, chosen["serial"], found)
+        first = month.astype("datetime64[D]").item()
+        made.stages += [{"month": first, **row} for row in cell_report(found)]
+        made.notes += [
+            {"month": first, "number": number, "stage": stage, "note": note}
+            for number, (stage, note) in enumerate(found.notes, start=1)
+        ]
+        candidates += [{"year": first.year, **row} for row in extremes(chosen, found)]
+        made.joined += any(" joined, " in note for _, note in found.notes)
+        made.lonely += lonely
+    made.weights = {name: np.concatenate(values) for name, values in parts.items()}
+    known = np.isfinite(nights)
+    made.stays = {
+        "serial": contacts["serial"][known],
+        "nights": nights[known].astype(np.int64),
+        "imputed": ~np.isfinite(np.asarray(contacts["nights"], dtype=np.float64))[known],
+    }
+    made.extremes = list(largest(candidates))
+    counted.give(made)
+    return made
+
+
+def _in_order(work: Callable[..., _T], given: Sequence[tuple[Any, ...]]) -> Iterator[_T]:
+    """Yield what `work` makes of each, in order, a few at a time on this machine's processors."""
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(given), workers):
+            yield from pool.map(lambda each: work(*each), given[start : start + workers])
+
+
+def imputed_nights(contacts: Columns) -> NDArray[np.float64]:
+    """Return nights of the trips that end, stated or imputed; NaN for the others [n].
+
+    Donors are of the same month and of the same flow, country group and purpose; or flow and
+    purpose; or flow.
+    """
+    flow = np.nan_to_num(np.asarray(contacts["flow"], dtype=np.float64))
+    nights = np.asarray(contacts["nights"], dtype=np.float64)
+    ends = np.isin(flow, _ON_THE_WAY_BACK) & (contacts["response"] < _MINIMUM)
+    donor = ends & np.isfinite(nights)
+    if (ends & ~donor).any():
+        month = contacts["interviewed_on"].astype("datetime64[M]").astype(np.int64)
+        columns = [month, flow, contacts["purpose"], contacts["country"]]
+        levels = [columns, columns[:3], columns[:2]]
+        rows = np.flatnonzero(ends)
+        imputed = stages.imputed_stays(
+            [[column[rows] for column in level] for level in levels], donor[rows], nights[rows]
+        )
+        nights = nights.copy()
+        nights[rows] = np.where(donor[rows], nights[rows], imputed)
+    return np.where(ends, nights, np.nan)
+
+
+class _Counted:
+    """Totals of all definitions and breakdowns, and of the months weighed without a rule."""
+
+    def __init__(
+        self, contacts: Columns, months: Any, rules: Rules, draws: int, *, balanced: bool
+    ) -> None:
+        years = sorted({int(str(month)[:4]) for month in months})
+        first = {"year": years, "direction": DIRECTIONS}
+
+        def kinds(name: str, *more: str) -> list[str]:
+            found = {value for value in contacts[name].tolist() if value is not None}
+            return sorted(found | set(more))
+
+        by_reason = {"citizenship": kinds("citizenship"), "reason": list(REASONS.labels)}
+        ages = [*AGE_GROUPS, UNKNOWN]
+        self.long = {
+            "reason": Totals(first | by_reason, draws),
+            "age": Totals(first | {"age_group": ages, "sex": kinds("sex")}, draws),
+            "country": Totals(first | {"country": kinds("country", "other")}, draws),
+            "area": Totals(first | {"area": kinds("area", UNKNOWN)}, draws),
+        }
+        held = {str(month) for month in months}
+        # a stay of under a year that began in a year has ended within the next one
+        whole = [y for y in years
+                 if all(f"{y + i // 12}-{i % 12 + 1:02d}" in held for i in range(24))]  # fmt: skip
+        self.short = {
+            name: Totals({"year": whole, "direction": DIRECTIONS} | by_reason, draws)
+            for name in (SHORT_TERM if whole else ())
+        }
+        self.without = {
+            name: (given, changed, Totals(first, 0))
+            for name, (given, changed) in _without(rules, balanced=balanced).items()
+        }
+
+    def add(self, month: Month, found: Weighted, nights: NDArray[np.float64]) -> None:
+        c = month.contacts
+        rows = long_term(c)
+        columns = described(_rows(c, rows))
+        for totals in self.long.values():
+            totals.add(columns, found.final[rows])
+        for name, chosen in short_term(c, nights).items() if self.short else ():
+            ended = described(_rows(c, chosen), nights[chosen])
+            self.short[name].add(ended, found.final[chosen])
+        one = np.ones((c["serial"].size, 1))
+        for balanced, rules, totals in self.without.values():
+            given = month if balanced else replace(month, imbalance=None)
+            totals.add(columns, weigh(given, one, rules).final[rows])
+
+    def give(self, made: Results) -> None:
+        made.migrants = {name: totals.estimate() for name, totals in self.long.items()}
+        parts = [flows(totals, "long_term", *_BY[name]) for name, totals in self.long.items()]
+        parts += [flows(totals, name, *_BY["reason"]) for name, totals in self.short.items()]
+        made.flows = {name: [v for part in parts for v in part[name]] for name in parts[0]}
+        if self.short:
+            each = [totals.estimate() for totals in self.short.values()]
+            made.short_term = estimate(
+                np.stack([e.point.values for e in each]),
+                np.stack([e.draws.values for e in each]),
+                {"definition": list(self.short)} | self.short[SHORT_TERM[0]].labels,
+                "persons",
+            )
+        made.rules = [
+            {
+                "year": year,
+                "rule": name,
+                "flow": flow,
+                "persons": sign @ self.long["age"].weights[:, 0].reshape(*shape, -1).sum(-1)[i],
+                "without": sign @ totals.weights[:, 0].reshape(shape)[i],
+            }
+            for name, (_, _, totals) in self.without.items()
+            for shape in [totals.shape]
+            for i, year in enumerate(totals.labels["year"])
+            for flow, sign in _SIGNS.items()
+        ]
+
+
+def _without(rules: Rules, *, balanced: bool) -> dict[str, tuple[bool, Rules]]:
+    """Return, for each rule that is in use, what is left without it."""
+    usual, found = Rules(), {}
+    for name in ("decimals", "collapse_below", "trim_above"):
+        if getattr(rules, name) != getattr(usual, name):
+            found[name] = (balanced, replace(rules, **{name: getattr(usual, name)}))
+    return found | ({"imbalance": (False, rules)} if balanced else {})
+
+
+def _rows(columns: Columns, rows: Any) -> dict[str, NDArray[Any]]:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _of_month(columns: Columns, month: Any) -> Columns:
+    return _rows(columns, columns["month"].astype("datetime64[M]") == month)
+
+
+def _of_interviews(columns: Columns | None, serial: NDArray[Any]) -> Columns | None:
+    """Return the factors of imbalance in the order of the interviews."""
+    if columns is None:
+        return None
+    order = np.argsort(columns["serial"])
+    place = np.searchsorted(columns["serial"], serial, sorter=order)
+    place = order[np.minimum(place, order.size - 1)] if order.size else place
+    missing = columns["serial"][place] != serial if order.size else np.ones(serial.size, bool)
+    if missing.any():
+        raise SurveyError(
+            "Interviews have no factors of imbalance.",
+            expected="a row of survey_imbalance for every interview",
+            found=f"{int(missing.sum())} interviews without, of {serial.size}",
+            where="survey_imbalance",
+            fix="Add them; eligible = 0 leaves an interview out of the stage.",
+        )
+    return _rows(columns, place)
+
+
+def _refuse_other_months(tables: Tables, months: Any) -> None:
+    """Refuse months of the reference tables that have no interviews, and the reverse."""
+    for name in _TABLES:
+        held = np.unique(tables[name]["month"].astype("datetime64[M]"))
+        lost, lacking = np.setdiff1d(held, months), np.setdiff1d(months, held)
+        if name in ("nonresponse", "unsampled"):  # a month may have none
+            lacking = lacking[:0]
+        for wrong, problem in (
+            (lost, f"survey_{name} holds months without interviews."),
+            (lacking, f"survey_{name} lacks months that have interviews."),
+        ):
+            if len(wrong):
+                raise SurveyError(
+                    problem,
+                    expected=f"the months of survey_contacts: {months[0]} to {months[-1]}",
+                    found=listed([str(month) for month in wrong]),
+                    where=f"survey_{name}, column month",
+                    fix="Give interviews and reference tables of the same months.",
+                )
+
+
+def _keep(parts: dict[str, list[NDArray[Any]]], serial: NDArray[Any], found: Weighted) -> None:
+    """Keep the weights of a month; a stage that was left out has weight 1."""
+    parts["serial"].append(serial)
+    for name in ORDER:
+        stage = found.stages.get(name)
+        parts[name].append(np.ones(serial.size) if stage is None else stage.own)
+    parts["final"].append(found.final[:, 0])

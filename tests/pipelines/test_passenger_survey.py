@@ -1,0 +1,209 @@
+"""`ravenstein passenger-survey` on files as an office has them: own names, codes and files."""
+
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.naive_survey import naive_weights, simulated_month
+from typer.testing import CliRunner
+
+from ravenstein import cli
+from ravenstein.store.files import as_declared, write_csv
+from ravenstein.tables.dictionary import declared
+
+N = 1500
+# how the office's files differ: shifts without the number sampled, arrivals as A, three of traffic
+STUDY = """
+[study]
+title = "Survey of a month"
+producer = "An office"
+draws = 20
+
+[passenger_survey]
+trim_above = 30.0
+
+[[sources]]
+kind = "survey_contacts"
+file = "extract.csv"
+columns = { serial = "SERIAL", arrivedepart = "DIRECTION", sex = "GENDER" }
+codes = { sex = { "1" = "M", "2" = "F" } }
+"""
+REFERENCE = """
+[[sources]]
+kind = "survey_{kind}"
+file = "{file}"
+columns = {{ record = "REC_ID" }}
+constants = {{ month = 2017-12-01 }}
+"""
+TRAFFIC = ("air", "sea", "tunnel")
+
+
+def rows_of(made, kind):
+    table = declared(f"survey_{kind}")
+    columns = {}
+    for name in table.names:
+        values = made[kind][name]
+        numeric = values.dtype.kind == "f"
+        columns[name] = pa.array(values, from_pandas=numeric)
+    return as_declared(table, pa.table(columns))
+
+
+def renamed(rows, **names):
+    own = {old: new for new, old in names.items()}
+    return rows.rename_columns([own.get(name, name) for name in rows.column_names])
+
+
+@pytest.fixture
+def office(tmp_path):
+    """A month in an office's files, and what it was made of."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    made = simulated_month(N, 3)
+    contacts = rows_of(made, "contacts")
+    sex = pa.array(["1" if s == "M" else "2" for s in contacts["sex"].to_pylist()])
+    contacts = contacts.set_column(contacts.column_names.index("sex"), "sex", sex)
+    contacts = renamed(contacts, SERIAL="serial", DIRECTION="arrivedepart", GENDER="sex")
+    text = STUDY
+    write_csv(contacts, folder / "extract.csv")
+    for kind in ("shifts", "nonresponse", "traffic", "unsampled"):
+        rows = renamed(rows_of(made, kind).drop_columns("month"), REC_ID="record")
+        files = [f"{kind}.csv"]
+        if kind == "traffic":
+            files = [f"traffic_{mode}.csv" for mode in TRAFFIC]
+            routes = rows["portroute"].to_numpy()
+            parts = [routes < 600, (routes >= 600) & (routes < 800), routes >= 800]
+            for file, chosen in zip(files, parts, strict=True):
+                write_csv(rows.filter(pa.array(chosen)), folder / file)
+        else:
+            write_csv(rows, folder / files[0])
+        text += "".join(REFERENCE.format(kind=kind, file=file) for file in files)
+    (folder / "study.toml").write_text(text)
+    return folder, made
+
+
+def ravenstein(*words):
+    result = CliRunner().invoke(cli.app, list(map(str, words)))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_the_chain_runs_alone_on_an_offices_files(office, tmp_path):
+    folder, made = office
+    given = {name: made[name] for name in ("contacts", "shifts", "nonresponse", "traffic",
+                                           "unsampled")}  # fmt: skip
+    study = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(study.replace("trim_above = 30.0", ""))
+    summary = json.loads(ravenstein("passenger-survey", folder, tmp_path / "out", "--json"))
+    assert summary["status"] == "complete"
+    out = tmp_path / "out"
+    assert {path.name for path in (out / "release").iterdir()} == {
+        "index.html", "survey-quality.html", "data.html", "assets", "downloads"
+    }  # fmt: skip
+    ravenstein("export", "survey_weights", tmp_path / "w.parquet", "--dir", out)
+    weights = pq.read_table(tmp_path / "w.parquet").to_pandas().set_index("serial")
+    slow = naive_weights(**given).set_index("serial").loc[weights.index]
+    assert weights["final"].sum() == pytest.approx(slow["final"].sum(), rel=1e-9)
+    page = (out / "release/index.html").read_text()
+    assert "20 bootstrap samples" in page
+    assert 'href="survey-quality.html"' in page
+    assert "areas/" not in page
+    told = ravenstein("explain", "survey_weights", "--dir", out)
+    assert "serial=" not in told, "rows of people are counted, not shown"
+
+
+def test_weights_in_the_full_sample_are_those_of_the_slow_chain():
+    from ravenstein.passenger_survey.chain import Month, Rules, weigh
+
+    made = simulated_month(20_000, 1)
+    given = Month(**made)
+    rng = np.random.default_rng(4)
+    factor = rng.choice([0.5, 1.0, 1.5], 20_000)
+    for decimals in (None, 3):
+        for drawn in (None, factor):
+            slow = naive_weights(**made, decimals=decimals, factor=drawn)
+            carried = np.ones(20_000) if drawn is None else drawn
+            fast = weigh(given, carried[:, None], Rules(decimals))
+            assert not any(" joined, " in note for _, note in fast.notes)
+            assert fast.final[:, 0] == pytest.approx(slow["final"].to_numpy(), rel=1e-12)
+            if drawn is None:
+                for name, stage in fast.stages.items():
+                    assert stage.own == pytest.approx(slow[name].to_numpy(), rel=1e-12), name
+
+
+def test_rules_and_their_effects_stand_on_the_page(office, tmp_path):
+    folder, _ = office
+    ravenstein("passenger-survey", folder, tmp_path / "out")
+    page = (tmp_path / "out/release/survey-quality.html").read_text()
+    assert "Largest weights cut off" in page
+    effects = pq.read_table(tmp_path / "out/release/downloads/survey_rules.parquet").to_pylist()
+    assert {row["rule"] for row in effects} == {"trim_above"}
+    flows = pq.read_table(tmp_path / "out/release/downloads/survey_flows.parquet").to_pylist()
+    whole = {r["flow"]: r["persons"] for r in flows if r["by"] == "all"}
+    assert {r["flow"]: r["persons"] for r in effects} == pytest.approx(whole)
+
+
+def test_files_named_as_their_tables_need_no_study(tmp_path):
+    made = simulated_month(N, 3)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for kind in ("contacts", "shifts", "nonresponse", "traffic", "unsampled", "imbalance"):
+        write_csv(rows_of(made, kind), folder / f"survey_{kind}.csv")
+    out = json.loads(ravenstein("passenger-survey", folder, tmp_path / "out", "--json"))
+    assert out["tables"]["survey_weights"]["rows"] == N
+    effects = pq.read_table(tmp_path / "out/release/downloads/survey_rules.parquet").to_pylist()
+    assert {row["rule"] for row in effects} == {"imbalance"}
+
+
+def mistakes():
+    return [
+        (lambda f: repeat_first_line(f / "extract.csv"), "survey_contacts' breaks", "serial"),
+        (lambda f: (f / "shifts.csv").unlink(), "does not hold rows", "nothing of that name"),
+        (lambda f: change(f / "study.toml", 'kind = "survey_shifts"', 'kind = "survey_traffic"'),
+         "Sources of the passenger survey are missing", "survey_shifts"),
+        (lambda f: change(f / "study.toml", '"1" = "M", ', ""), "Codes are not among", "1 others"),
+        (lambda f: change(f / "study.toml", "2017-12-01", '"x"'), "constant is not of its", "str"),
+        (lambda f: change(f / "study.toml", "record =", "recrod ="), "no such column", "recrod"),
+        (lambda f: change(f / "study.toml", "2017-12-01", "2018-12-01"), "without interviews",
+         "2018-12"),
+    ]  # fmt: skip
+
+
+def repeat_first_line(path):
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1]]) + "\n")
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1 if "kind" in old else -1))
+
+
+@pytest.mark.parametrize("number", range(len(mistakes())))
+def test_what_is_wrong_with_the_files_is_told_and_nothing_is_left(office, tmp_path, number):
+    from ravenstein.core.errors import RavensteinError
+
+    folder, _ = office
+    make, problem, found = mistakes()[number]
+    make(folder)
+    with pytest.raises(RavensteinError) as caught:
+        ravenstein("passenger-survey", folder, tmp_path / "out")
+    assert problem in caught.value.problem
+    assert found in str(caught.value)
+    assert not (tmp_path / "out/release").exists()
+    assert not re.search(r"serial=\d", str(caught.value))
+
+
+def test_a_study_is_not_replaced_and_a_folder_without_files_is_told(office, tmp_path):
+    from ravenstein.core.errors import StudyError
+
+    folder, _ = office
+    with pytest.raises(StudyError, match="take the place of a study"):
+        ravenstein("passenger-survey", folder, folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StudyError, match="no files of the passenger survey"):
+        ravenstein("passenger-survey", tmp_path / "empty", tmp_path / "out")

@@ -1,0 +1,303 @@
+"""The passenger survey's chain: months, small cells, contradictions, migrants."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ravenstein.core.errors import SurveyError
+from ravenstein.passenger_survey.chain import Month, Rules, factors, weigh
+from ravenstein.passenger_survey.collapse import collapsed
+from ravenstein.passenger_survey.migrants import (
+    Totals,
+    described,
+    flows,
+    long_term,
+    short_term,
+)
+from ravenstein.passenger_survey.quality import cell_report, extremes
+from ravenstein.passenger_survey.results import imputed_nights, results
+
+
+def month(n=400, seed=1):
+    """A made month: two routes, two directions, ten shifts each."""
+    g = np.random.default_rng(seed)
+    route, direction = g.choice([110, 610], n), g.integers(1, 3, n)
+    shift = (route * 10 + direction) * 10 + g.integers(0, 10, n)
+    ones = np.ones(n, dtype=np.int64)
+    response = g.choice([1, 1, 1, 3, 4], n)
+    coming = (g.random(n) < 0.5) | (response == 4)  # on the way out; the others on the way back
+    flow = np.where(direction == 1, np.where(coming, 3, 4), np.where(coming, 2, 1))
+    flow = flow + np.where(route == 610, 4, 0)
+    stated = np.where(g.random(n) < 0.2, "12_months_or_more", "under_3_months").astype(object)
+    stated[response == 4] = "12_months_or_more"
+    stated[np.isin(flow, (1, 4, 5, 8))] = None
+    names = ("shift", "nonresponse", "minimums", "traffic")
+    contacts = {
+        "serial": np.arange(n), "interviewed_on": np.full(n, "2017-12-05", dtype="datetime64[D]"),
+        "portroute": route, "arrivedepart": direction, "weekday": ones, "am_pm_night": ones,
+        **{f"{name}_group": route.astype(str).astype(object) for name in names},
+        "unsampled_group": np.where(route == 110, "air", "sea").astype(object),
+        "minimums_country": np.where(g.random(n) < 0.5, "UK", None),
+        "unsampled_region": g.choice(np.array(["country", "europe"], dtype=object), n),
+        "shiftno": shift, "shuttle": np.where(route == 610, 1.0, np.nan),
+        "migsi": ones * 2, "tandtsi": ones * 6, "response": response, "flow": flow.astype(float),
+        "country": np.full(n, "eu15", dtype=object),
+        "citizenship": np.full(n, "british", dtype=object),
+        "sex": np.full(n, "F", dtype=object), "age": np.full(n, 30.0),
+        "purpose": g.choice(np.array(["formal_study", "holiday"], dtype=object), n),
+        "stay_stated": stated, "area": np.full(n, None, dtype=object),
+        "nights": np.where(np.isin(flow, (1, 4, 5, 8)), g.integers(1, 300, n), np.nan),
+    }  # fmt: skip
+    cells_of = np.array([(r, d) for r in (110, 610) for d in (1, 2)])
+    base = {"portroute": cells_of[:, 0], "arrivedepart": cells_of[:, 1],
+            "month": np.full(4, "2017-12-01", dtype="datetime64[D]"),
+            **{f"{name}_group": cells_of[:, 0].astype(str).astype(object) for name in names},
+            "unsampled_group": np.where(cells_of[:, 0] == 110, "air", "sea").astype(object),
+            }  # fmt: skip
+    ones = np.ones(4, dtype=np.int64)
+    shifts = base | {
+        "weekday": ones,
+        "am_pm_night": ones,
+        "possible": ones * 60,
+        "sampled": ones * 10,
+    }
+    silent = base | {"weekday": ones, "migtotal": ones * 25, "ordtotal": ones * 0}
+    traffic = base | {"passengers": ones * 9000}
+    unsampled = {name: values[:2] for name, values in base.items()} | {
+        "unsampled_region": np.array(["country", "elsewhere"], dtype=object),
+        "passengers": np.array([500, 700]),
+    }
+    return Month(contacts, shifts, silent, traffic, unsampled)
+
+
+def changed(given, table, **columns):
+    return replace(given, **{table: {**getattr(given, table), **columns}})
+
+
+def test_the_chain_ends_at_the_passengers_in_every_replicate():
+    given = month()
+    drawn, _ = factors(given.contacts, 30, np.random.default_rng(2))
+    found = weigh(given, drawn)
+    assert found.final.sum(axis=0) == pytest.approx(np.full(31, 4 * 9000 + 1200))
+    assert found.final[:, 1:].std(axis=1).max() > 0
+    # elsewhere has passengers but no respondents: joined with the smaller of its neighbours
+    ((stage, note),) = found.notes[-1:]
+    assert stage == "unsampled"
+    assert note in {f"air/{kind}+elsewhere/2 joined, 1 of them too small"
+                    for kind in ("country", "europe")}  # fmt: skip
+    plain = weigh(given, np.ones((400, 1)))
+    assert plain.final[:, 0] == pytest.approx(found.final[:, 0])
+    legacy = weigh(given, np.ones((400, 1)), Rules(decimals=3))
+    assert legacy.final.sum() == pytest.approx(plain.final.sum(), rel=2e-3)
+    assert not np.array_equal(legacy.final, plain.final)
+
+
+def test_a_shift_alone_is_kept_as_certain():
+    contacts = {name: values[:1] for name, values in month().contacts.items()}
+    drawn, lonely = factors(contacts, 5, np.random.default_rng(3))
+    assert drawn.tolist() == [[1.0] * 6]
+    assert lonely == 1
+
+
+def test_small_cells_are_joined_with_the_smallest_neighbour():
+    # A 1, B 5, C 3 interviews in one neighbourhood, D 1 alone in another
+    held = np.ones((10, 2))
+    cell = ["A"] + ["B"] * 5 + ["C"] * 3 + ["D"]
+    around = [1] * 9 + [2]
+    sides, told = collapsed(
+        held, ([cell], [["A", "B", "C", "D"]]), [7, 7, 7, 7], ([around], [[1, 1, 1, 2]]),
+        gives_way=0, least=2,
+    )  # fmt: skip
+    assert sides[0][0].tolist() == ["A+C"] + ["B"] * 5 + ["A+C"] * 3 + ["D"]
+    assert sides[1][0].tolist() == ["A+C", "B", "A+C", "D"]
+    assert told == ["A+C joined, 1 of them too small", "D too small, without a neighbour"]
+
+
+def test_a_cell_that_a_replicate_empties_is_joined_in_all():
+    held = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]])
+    sides, told = collapsed(
+        held, ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]), gives_way=0
+    )
+    assert sides[1][0].tolist() == ["A+B", "A+B"]
+    assert told == ["A+B joined, 1 of them too small"]
+    full, silent = collapsed(
+        held[:, :1], ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]),
+        gives_way=0,
+    )  # fmt: skip
+    assert full[1][0] == ["A", "B"]
+    assert silent == []
+
+
+def test_strata_with_possible_shifts_and_no_interviews_are_told():
+    given = month()
+    more = {name: np.append(values, values[:1]) for name, values in given.shifts.items()}
+    more["am_pm_night"][-1], more["sampled"][-1] = 3, 0
+    notes = weigh(replace(given, shifts=more), np.ones((400, 1))).notes
+    assert notes[0] == ("shift", "1 strata with 60 possible shifts and no interviews: their "
+                        "passengers are carried by those of the same traffic cell")  # fmt: skip
+
+
+def test_a_shift_outside_the_frame_is_named():
+    given = month()
+    outside = given.contacts["am_pm_night"].copy()
+    outside[np.flatnonzero(given.contacts["portroute"] == 110)[:3]] = 3
+    with pytest.raises(SurveyError, match="without possible") as caught:
+        weigh(changed(given, "contacts", am_pm_night=outside), np.ones((400, 1)))
+    assert caught.value.found.startswith("3 interviews in ")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("flow", np.full(400, 3.0), "flows of the other direction"),
+        ("stay_stated", np.full(400, "under_3_months", dtype=object), "on the way back"),
+        ("nights", np.full(400, 3.0), "on the way out"),
+    ],
+)
+def test_answers_of_the_other_direction_are_refused(column, value, found):
+    with pytest.raises(SurveyError, match="other direction") as caught:
+        weigh(changed(month(), "contacts", **{column: value}), np.ones((400, 1)))
+    assert found in caught.value.found
+    assert caught.value.found.split()[0].isdigit()
+
+
+def test_traffic_without_any_sample_of_its_kind_and_direction_is_refused():
+    given = month()
+    by_air = given.contacts["portroute"] == 110
+    arriving = given.contacts["arrivedepart"] == 1
+    kept = {name: v[~(by_air & arriving)] for name, v in given.contacts.items()}
+    others = {
+        "nonresponse": {name: v[1:] for name, v in given.nonresponse.items()},
+        "unsampled": {name: v[1:] for name, v in given.unsampled.items()},
+    }
+    with pytest.raises(SurveyError, match="without sample") as caught:
+        weigh(replace(given, contacts=kept, **others), np.ones((kept["serial"].size, 1)))
+    assert caught.value.found == "110/1: 9,000 passengers, 0 cases"
+
+
+def test_rules_change_the_weights_as_they_say():
+    given, one = month(), np.ones((400, 1))
+    usual = weigh(given, one)
+    trimmed = weigh(given, one, Rules(trim_above=1.2))
+    assert trimmed.final.max() < usual.final.max()
+    assert trimmed.final.sum() == pytest.approx(usual.final.sum())
+    assert any(stage == "trim" for stage, _ in trimmed.notes)
+    joined = weigh(given, one, Rules(collapse_below=150))
+    assert ("unsampled", "air/country+europe/1 joined, 1 of them too small") in joined.notes
+    balance = {"eligible": np.ones(400), "port": np.full(400, 1.02), "country": np.ones(400)}
+    balanced = weigh(replace(given, imbalance=balance), one)
+    assert balanced.final.sum() == pytest.approx(usual.final.sum())
+    assert balanced.stages["imbalance"].own.max() == pytest.approx(1.02)
+
+
+def test_the_report_of_cells_and_extremes_by_hand():
+    given = month()
+    found = weigh(given, np.ones((400, 1)))
+    rows = [row for row in cell_report(found) if row["stage"] == "traffic"]
+    assert [row["weights"] for row in rows] == pytest.approx([9000] * 4)
+    counted = found.stages["minimums"].own * found.stages["nonresponse"].own > 0
+    assert sum(row["cases"] for row in rows) == int(counted.sum())
+    most = next(iter(extremes(given.contacts, found)))
+    assert most["final"] == found.final.max()
+    own = {name: stage.own for name, stage in found.stages.items()}
+    i = int(np.argmax(found.final[:, 0]))
+    over = {name: values[i] / np.median(values[values > 0]) for name, values in own.items()}
+    assert most["stage"] == max(over, key=over.get)
+
+
+def test_flows_by_hand():
+    totals = Totals(
+        {"year": [2010], "direction": ["immigration", "emigration"], "citizenship": ["a", "b"],
+         "reason": ["x"]}, 2,
+    )  # fmt: skip
+    columns = {
+        "year": np.array([2010, 2010, 2010]),
+        "direction": np.array(["immigration", "immigration", "emigration"]),
+        "citizenship": np.array(["a", "b", "a"]),
+        "reason": np.array(["x", "x", "x"]),
+    }
+    totals.add(columns, np.array([[10.0, 9, 11], [5, 5, 5], [4, 4, 4]]))
+    rows = flows(totals, "long_term", "all", "citizenship")
+    whole = [i for i, by in enumerate(rows["by"]) if by == "all"]
+    assert [rows["persons"][i] for i in whole] == [15, 4, 11]
+    assert [rows["standard_error"][i] for i in whole] == pytest.approx([np.sqrt(2), 0, np.sqrt(2)])
+    assert [rows["cv"][i] for i in whole] == pytest.approx([np.sqrt(2) / 15, 0, np.sqrt(2) / 11])
+    assert [rows["contacts"][i] for i in whole] == [2, 1, 3]
+    assert set(rows["definition"]) == {"long_term"}
+    assert ("emigration", "b") not in zip(rows["flow"], rows["category"], strict=True)
+    given = totals.estimate()
+    assert given.point.sel(citizenship="a", direction="immigration").item() == 10
+    assert long_term(
+        {"stay_stated": np.array(["12_months_or_more"] * 2), "response": np.array([1, 3])}
+    ).tolist() == [True, False]
+
+
+def test_short_term_migrants_are_counted_where_and_when_they_began():
+    contacts = {
+        "flow": np.array([1.0, 4, 1, 2, 5, 1]), "response": np.array([1, 1, 1, 1, 2, 3]),
+        "arrivedepart": np.array([2, 1, 2, 2, 2, 2]),
+        "purpose": np.array(["formal_study", "holiday", "definite_job", "holiday", None, "holiday"],
+                            dtype=object),
+        "interviewed_on": np.full(6, "2010-02-01", dtype="datetime64[D]"),
+        "citizenship": np.array(["british"] * 6), "sex": np.array(["F"] * 6),
+        "country": np.full(6, "eu15", dtype=object), "area": np.full(6, None, dtype=object),
+        "age": np.full(6, 20.0),
+    }  # fmt: skip
+    nights = np.array([91.0, 364, 29, np.nan, 365, 100])
+    found = short_term(contacts, nights)
+    assert found["months_1_to_12"].tolist() == [True, True, False, False, False, False]
+    assert found["months_3_to_12"].tolist() == [True, True, False, False, False, False]
+    assert found["un_3_to_12_work_or_study"].tolist() == [True] + [False] * 5
+    chosen = {name: values[:2] for name, values in contacts.items()}
+    labels = described(chosen, nights[:2])
+    assert labels["year"].tolist() == [2009, 2009]
+    # who leaves after a stay immigrated; who comes back from an absence emigrated
+    assert labels["direction"].tolist() == ["immigration", "emigration"]
+
+
+def test_nights_are_imputed_from_donors_of_the_same_month():
+    contacts = {
+        "flow": np.array([1.0, 1, 1, 2]), "response": np.array([1, 1, 1, 1]),
+        "nights": np.array([3.0, 6, np.nan, np.nan]),
+        "purpose": np.array(["holiday"] * 4, dtype=object),
+        "country": np.array(["eu15"] * 4, dtype=object),
+        "interviewed_on": np.full(4, "2010-02-01", dtype="datetime64[D]"),
+    }  # fmt: skip
+    found = imputed_nights(contacts)
+    assert found[:3].tolist() == [3, 6, 5], "4.5 rounded half up"
+    assert np.isnan(found[3]), "on the way out nothing has ended"
+
+
+def tables(given):
+    names = ("contacts", "shifts", "nonresponse", "traffic", "unsampled")
+    return {name: dict(getattr(given, name)) for name in names}
+
+
+def test_results_tell_the_effect_of_each_rule():
+    given = tables(month())
+    plain = results(given, Rules(), draws=20, seed=1)
+    assert plain.rules == []
+    trimmed = results(given, Rules(trim_above=1.2), draws=20, seed=1)
+    effects = {(row["rule"], row["flow"]): row for row in trimmed.rules}
+    assert set(effects) == {("trim_above", flow) for flow in ("immigration", "emigration", "net")}
+    whole = {row[1]: row[0] for row in zip(
+        plain.flows["persons"], plain.flows["flow"], plain.flows["by"], strict=True)
+        if row[2] == "all"}  # fmt: skip
+    for (_, flow), row in effects.items():
+        assert row["without"] == pytest.approx(whole[flow])
+        assert row["persons"] != pytest.approx(row["without"], abs=1e-6)
+    assert trimmed.weights["trim"].min() < 1
+
+
+def test_months_of_interviews_and_tables_must_agree():
+    given = tables(month())
+    given["traffic"] = given["traffic"] | {"month": np.full(4, "2018-01-01", dtype="datetime64[D]")}
+    with pytest.raises(SurveyError, match="survey_traffic") as caught:
+        results(given, Rules(), draws=2, seed=1)
+    assert "2018-01" in caught.value.found
+    balance = {"serial": np.arange(399), "eligible": np.ones(399), "port": np.ones(399),
+               "country": np.ones(399)}  # fmt: skip
+    with pytest.raises(SurveyError, match="factors of imbalance") as caught:
+        results(tables(month()) | {"imbalance": balance}, Rules(), draws=2, seed=1)
+    assert caught.value.found == "1 interviews without, of 400"
