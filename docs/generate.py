@@ -119,10 +119,12 @@ def study_keys() -> Iterator[str]:
     sections = {
         "study": study.About, "period": study.Period, "geography": study.Geography,
         "population": study.Population, "passenger_survey": study.PassengerSurvey,
+        "sample_design": study.SampleDesign, "sample_design.new_routes": study.NewRoute,
         "release": study.Release, "sources": study.Source,
     }  # fmt: skip
     for name, model in sections.items():
-        yield f"## `{'[[sources]]' if name == 'sources' else f'[{name}]'}`\n"
+        many = name in ("sources", "sample_design.new_routes")
+        yield f"## `{f'[[{name}]]' if many else f'[{name}]'}`\n"
         yield f"{inspect.getdoc(model)}\n"
         yield from rows(
             ("Key", "What it says", "Default"),

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ravenstein import __version__
+from ravenstein.console import Progress, console, explained, print_error, say, silent
 from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from rich.console import Console
-
-    from ravenstein.store.explain import Explanation
-    from ravenstein.store.run import Run, Step
+    from ravenstein.store.run import Run
     from ravenstein.study import Study
 
 app = typer.Typer(
@@ -68,7 +66,7 @@ def _fail(error: RavensteinError) -> NoReturn:
     if "--json" in sys.argv:
         print(json.dumps({"status": "failed", "error": error.as_dict()}, ensure_ascii=False))
     else:
-        _print_error(error)
+        print_error(error)
     sys.exit(error.exit_code)
 
 
@@ -102,9 +100,9 @@ def init(
     from ravenstein.pipelines.new_study import new_study
 
     for note in new_study(folder, data):
-        _say(f"warning: {note}")
+        say(f"warning: {note}")
     if not quiet:
-        _say(f"Made {folder / 'study.toml'}. Next: ravenstein run {folder}")
+        say(f"Made {folder / 'study.toml'}. Next: ravenstein run {folder}")
 
 
 @app.command()
@@ -133,11 +131,11 @@ def twin(
 
     def told(done: int, blocks: int) -> None:
         if not quiet and blocks > 1:
-            _say(f"{done} of {blocks} blocks")
+            say(f"{done} of {blocks} blocks")
 
     counts = make_twin(folder, chosen, seed, told)
     if not quiet:
-        _say(
+        say(
             f"Made {folder}: {counts.persons:,} people, {counts.crossings:,} crossings, "
             f"mid-{chosen.scale.first} to mid-{chosen.scale.last}. Simulated."
         )
@@ -191,6 +189,47 @@ def passenger_survey(
     _run(study, chosen, folder, quiet=quiet, as_json=as_json)
 
 
+@app.command("series-break")
+def series_break(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD", help="Folder of results of the old sample design.")
+    ],
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", help="Folder of results of the new sample design.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder for survey_break.csv, survey_series.csv.")
+    ],
+    difference: Annotated[
+        bool, typer.Option("--difference", help="Take the change as a number, not as a ratio.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare two sample designs that ran side by side: the effect, the series on both bases."""
+    from rich.table import Table as Grid
+
+    from ravenstein.pipelines.series_break import compare_designs, write_series
+
+    breaks, series = compare_designs(old, new, "difference" if difference else "ratio")
+    write_series(folder, breaks, series)
+    if quiet:
+        return
+    for row in breaks.to_pylist():
+        form = ".3f" if row["kind"] == "ratio" else ",.0f"
+        low, high, effect = (format(row[n], form) for n in ("lower", "upper", "effect"))
+        say(f"{row['flow']}: {row['kind']} new to old {effect} ({low} to {high})")
+    grid = Grid("flow", "year", "old design", "new design", box=None)
+    rows = series.to_pylist()
+    for before, after in zip(rows[::2], rows[1::2], strict=True):
+        shown = [
+            f"{r['persons']:,.0f} ± {1.96 * r['standard_error']:,.0f}"
+            + ("" if r["measured"] else " converted")
+            for r in (before, after)
+        ]
+        grid.add_row(before["flow"], str(before["year"]), *shown)
+    console().print(grid)
+
+
 def _run(
     study: Study,
     chosen: dict[str, Callable[[Study, Run], None]],
@@ -204,7 +243,7 @@ def _run(
     from ravenstein.store.database import open_store
     from ravenstein.store.run import start_run
 
-    told = _silent if quiet or as_json else _Progress(_console())
+    told = silent if quiet or as_json else Progress(console())
     about = study.study
     with (
         open_store(folder / "store", writing=True) as store,
@@ -219,9 +258,9 @@ def _run(
         print(json.dumps(_summary(run, page), ensure_ascii=False))
     elif not quiet:
         for warning in run.warnings:
-            _say(f"warning: {warning}")
+            say(f"warning: {warning}")
         if "release" in chosen:
-            _say(f"\nRelease: {page}")
+            say(f"\nRelease: {page}")
 
 
 @app.command()
@@ -240,11 +279,11 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
         print(json.dumps({"status": status, "sources": found, "errors": errors}))
     else:
         for file in good:
-            _say(f"✓ {described(file)}")
+            say(f"✓ {described(file)}")
         for note in missing_nations(good):
-            _say(f"warning: {note}")
+            say(f"warning: {note}")
         for error in wrong:
-            _print_error(error)
+            print_error(error)
     if wrong:
         raise typer.Exit(wrong[0].exit_code)
 
@@ -272,8 +311,8 @@ def explain(
     if as_json:
         print(json.dumps(as_dict(found), ensure_ascii=False, default=str))
     else:
-        for line in _explained(found):
-            _say(line)
+        for line in explained(found):
+            say(line)
 
 
 @app.command()
@@ -298,7 +337,7 @@ def vintages(table: TableName, folder: InFolder = Path(), as_json: AsJson = Fals
         change = "first" if before is None else "same figures" if same else "figures changed"
         when = f"{v.written_at:%Y-%m-%d %H:%M:%S}"
         grid.add_row(str(v.vintage), str(v.run), when, f"{v.rows:,}", v.content_hash[:12], change)
-    _console().print(grid)
+    console().print(grid)
 
 
 @app.command()
@@ -329,7 +368,7 @@ def export(
         rows = store.collect(store.read(declared(table), vintage=vintage))
         writers[file.suffix.lower()](rows, file)
     if not quiet:
-        _say(f"Wrote {rows.num_rows:,} rows to {file}")
+        say(f"Wrote {rows.num_rows:,} rows to {file}")
 
 
 @app.command()
@@ -365,11 +404,11 @@ def serve(
             fix="Choose another port, or 0 for any free one.",
         ) from None
     with server:
-        _say(f"http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
+        say(f"http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            _say("Ended.")
+            say("Ended.")
 
 
 def _passenger_survey(study: Study, run: Run) -> None:
@@ -415,76 +454,3 @@ def _summary(run: Run, page: Path) -> dict[str, Any]:
         "tables": {v.table_name: {"vintage": v.vintage, "rows": v.rows} for v in run.written},
         "warnings": run.warnings,
     }
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
-def _say(text: str) -> None:
-    """Print text as it is: names of files and areas are no markup."""
-    _console().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_error(error: RavensteinError) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    console.print(f"[bold red]Error[/] ({error.kind})", highlight=False)
-    console.print(str(error), highlight=False, markup=False, soft_wrap=True)
-
-
-def _silent(_: Step) -> None:
-    pass
-
-
-class _Progress:
-    """Shows a step while it runs, and what it did when it ends."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("")
-        self._number = 0
-
-    def __call__(self, step: Step) -> None:
-        from rich.markup import escape
-
-        if not step.ended:
-            self._number += 1
-            self._status.update(f"{self._number}. {step.title}")
-            self._status.start()
-            return
-        self._status.stop()
-        if not step.done:
-            return
-        self._console.print(
-            f"[green]✓[/] {self._number}. {step.title} [dim]{step.seconds:.1f} s[/]\n"
-            f"     [dim]{escape(step.note)}[/]",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
-def _explained(found: Explanation) -> Iterator[str]:
-    """Yield the trace as indented lines, each input under the step that read it."""
-    v = found.vintage
-    yield (f"{v.table_name}, vintage {v.vintage} of run {v.run}, {v.written_at:%Y-%m-%d %H:%M} UTC")
-    yield f"  {found.rows:,} of {v.rows:,} rows: {found.predicate}"
-    for row in found.first:
-        yield "    " + ", ".join(f"{k}={value}" for k, value in row.items() if value is not None)
-    if found.rows > len(found.first) > 0:
-        yield f"    … {found.rows - len(found.first):,} more rows"
-    yield f"  step: {v.step}, {v.seconds:.2f} s, {v.method}, code {found.code_version}"
-    for name, entry in json.loads(v.parameters or "{}").items():
-        values = "; ".join(f"from {day}: {value}" for day, value in entry["values"])
-        yield f"  parameter: {name} [{entry['unit']}] {values}"
-        yield f"    source: {entry['source']}"
-    for table in found.tables:
-        yield from ("  │ " + line for line in _explained(table))
-    for file in found.files:
-        yield f"  file: {file.name}, sha256 {file.sha256[:12]}…, {file.state}"
-        if file.rows is not None:
-            lines = ", ".join(map(str, file.lines[:5])) + ("…" if len(file.lines) > 5 else "")
-            yield f"    {file.rows} rows: {file.predicate}, line {lines}"

@@ -91,6 +91,47 @@ class PassengerSurvey(_Section):
     )
 
 
+class NewRoute(_Section):
+    """A route that the next sample design covers for the first time."""
+
+    portroute: Annotated[StrictInt, Field(gt=0)] = Field(description="Its port route")
+    possible: Annotated[StrictInt, Field(gt=1)] = Field(
+        description="Possible shifts in a quarter and direction"
+    )
+    passengers: Annotated[float, Field(gt=0)] = Field(
+        description="Passengers in a quarter and direction"
+    )
+
+
+class SampleDesign(_Section):
+    """A proposal for the next sample design of the passenger survey; none without this section."""
+
+    ordinary_cost: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Cost of an ordinary shift"
+    )
+    migration_cost: Annotated[float, Field(gt=0)] = Field(
+        0.6, description="Cost of a migration shift, in the same unit"
+    )
+    migration_interval: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None,
+        description="Screening interval on migration shifts; that of ordinary ones if not given",
+    )
+    least: StrictInt = Field(
+        2, ge=1, description="Fewest shifts of a route, direction and quarter, of both kinds"
+    )
+    ordinary_kept: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Share of the present ordinary shifts that must stay everywhere"
+    )
+    years: StrictInt = Field(
+        3, ge=1, description="Years of interviews that shares of migrants are taken from"
+    )
+    new_routes: tuple[NewRoute, ...] = Field(
+        (),
+        description="Routes to cover for the first time, each with portroute, possible (shifts in "
+        "a quarter and direction) and passengers: [[sample_design.new_routes]]",
+    )
+
+
 class Release(_Section):
     """What the release's pages say of themselves."""
 
@@ -163,6 +204,7 @@ class Study(_Section):
     geography: Geography | None = None
     population: Population = Population()
     passenger_survey: PassengerSurvey = PassengerSurvey()
+    sample_design: SampleDesign | None = None
     release: Release = Release()
     sources: tuple[Source, ...] = Field(min_length=1)
 
@@ -347,8 +389,9 @@ def _study_error(text: str, error: ValidationError) -> StudyError:
 def _known_keys(section: list[str]) -> list[str]:
     model: Any = Study
     for part in section:
-        field = model.model_fields[part].annotation
-        model = Source if part == "sources" else field
+        kind = model.model_fields[part].annotation
+        kinds = [kind, *get_args(kind)]  # a list or an optional section holds its model
+        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
     return [name for name in model.model_fields if name not in ("folder", "text")]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import read_csv
 from tests.naive_survey import naive_weights, simulated_month
 from typer.testing import CliRunner
 
@@ -24,6 +25,14 @@ draws = 20
 
 [passenger_survey]
 trim_above = 30.0
+
+[sample_design]
+migration_interval = 10
+
+[[sample_design.new_routes]]
+portroute = 999
+possible = 90
+passengers = 20000
 
 [[sources]]
 kind = "survey_contacts"
@@ -101,7 +110,8 @@ def test_the_chain_runs_alone_on_an_offices_files(office, tmp_path):
     assert summary["status"] == "complete"
     out = tmp_path / "out"
     assert {path.name for path in (out / "release").iterdir()} == {
-        "index.html", "survey-quality.html", "data.html", "assets", "downloads"
+        "index.html", "survey-quality.html", "survey-design.html", "data.html", "assets",
+        "downloads",
     }  # fmt: skip
     ravenstein("export", "survey_weights", tmp_path / "w.parquet", "--dir", out)
     weights = pq.read_table(tmp_path / "w.parquet").to_pandas().set_index("serial")
@@ -144,6 +154,70 @@ def test_rules_and_their_effects_stand_on_the_page(office, tmp_path):
     flows = pq.read_table(tmp_path / "out/release/downloads/survey_flows.parquet").to_pylist()
     whole = {r["flow"]: r["persons"] for r in flows if r["by"] == "all"}
     assert {r["flow"]: r["persons"] for r in effects} == pytest.approx(whole)
+
+
+def test_a_sample_design_is_proposed_at_the_present_cost(office, tmp_path):
+    folder, made = office
+    ravenstein("passenger-survey", folder, tmp_path / "out")
+    downloads = tmp_path / "out/release/downloads"
+    rows = pq.read_table(downloads / "survey_allocation.parquet").to_pylist()
+    frontier = pq.read_table(downloads / "survey_frontier.parquet").to_pylist()
+    cost = sum(row["ordinary"] + 0.6 * row["migration"] for row in rows)
+    (present,) = [row for row in frontier if row["design"] == "present"]
+    seen = {(s, p, d) for s, p, d in zip(*(made["contacts"][n].tolist() for n in (
+        "shiftno", "portroute", "arrivedepart")), strict=True)}  # fmt: skip
+    assert present["cost"] == sum(row["present"] for row in rows) == len(seen)
+    assert cost <= present["cost"] + 1e-9
+    assert cost > present["cost"] - 1
+    new = [row for row in rows if row["portroute"] == 999]
+    assert len(new) == 8
+    assert all(row["present"] == 0 and row["ordinary"] + row["migration"] >= 2 for row in new)
+    for row in rows:
+        assert row["ordinary"] >= row["present"] / 2
+        assert row["ordinary"] + row["migration"] <= row["possible"]
+    errors = [row["net"] for row in frontier if row["design"] == "frontier"]
+    assert errors == sorted(errors, reverse=True)
+    # the error of the present design is the published one
+    flows = pq.read_table(downloads / "survey_flows.parquet").to_pylist()
+    published = {r["flow"]: r["standard_error"] for r in flows if r["by"] == "all"}
+    assert present["immigration"] == pytest.approx(published["immigration"])
+
+
+def test_two_designs_side_by_side(tmp_path):
+    for name, months in (("old", ("2016-12", "2017-12")), ("new", ("2017-12", "2018-12"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        parts = [simulated_month(N, i + len(name), month) for i, month in enumerate(months)]
+        for i, made in enumerate(parts):
+            made["contacts"]["serial"] = made["contacts"]["serial"] + i * N
+        for kind in ("contacts", "shifts", "nonresponse", "traffic", "unsampled"):
+            rows = pa.concat_tables([rows_of(made, kind) for made in parts])
+            write_csv(rows, folder / f"survey_{kind}.csv")
+        ravenstein("passenger-survey", folder, tmp_path / f"{name}-out")
+    told = ravenstein("series-break", tmp_path / "old-out", tmp_path / "new-out", tmp_path)
+    assert "immigration: ratio new to old" in told
+    breaks = {row["flow"]: row for row in read_csv(tmp_path / "survey_break.csv").to_pylist()}
+    series = {
+        (row["flow"], row["year"], row["basis"]): row
+        for row in read_csv(tmp_path / "survey_series.csv").to_pylist()
+    }
+    persons = {key: row["persons"] for key, row in series.items()}
+    for flow in ("immigration", "emigration"):
+        effect = breaks[flow]["effect"]
+        assert breaks[flow]["lower"] < effect < breaks[flow]["upper"]
+        both = persons[flow, 2017, "new"], persons[flow, 2017, "old"]
+        assert effect == pytest.approx(both[0] / both[1])
+        assert persons[flow, 2016, "new"] == pytest.approx(persons[flow, 2016, "old"] * effect)
+        assert persons[flow, 2018, "old"] == pytest.approx(persons[flow, 2018, "new"] / effect)
+        assert not series[flow, 2018, "old"]["measured"]
+        relative = {
+            basis: series[flow, 2016, basis]["standard_error"] / persons[flow, 2016, basis]
+            for basis in ("old", "new")
+        }
+        assert relative["new"] > relative["old"], "a converted year has the effect's error too"
+    for year in (2016, 2017, 2018):
+        net = persons["immigration", year, "new"] - persons["emigration", year, "new"]
+        assert persons["net", year, "new"] == pytest.approx(net)
 
 
 def test_files_named_as_their_tables_need_no_study(tmp_path):

@@ -7,14 +7,25 @@ large; in one of 50,000 that is gone."""
 import numpy as np
 import pytest
 
-from ravenstein.passenger_survey.chain import Month, factors, weigh
-from ravenstein.passenger_survey.migrants import long_term
+from ravenstein.passenger_survey.chain import Rules
+from ravenstein.passenger_survey.migrants import (
+    SHORT_TERM,
+    Totals,
+    described,
+    long_term,
+    short_term,
+)
+from ravenstein.passenger_survey.results import results
 from ravenstein.twin.country import Counts, block, summary
 from ravenstein.twin.settings import settings
 from ravenstein.twin.sources.passenger_survey import design
 
 SCALE = {"people": 50_000, "block": 50_000, "first": 2006, "last": 2010, "shifts": 0.5}
-TRUTHFUL = {"survey_migrants_lost": 0.0, "survey_visitors_gained": 0.0}
+TRUTHFUL = {
+    "survey_migrants_lost": 0.0,
+    "survey_visitors_gained": 0.0,
+    "survey_night_recall": 0.0,
+}
 WHOLE = {"shifts": 1.0, "interval": 1, "second": 1}
 REPLICATES = 200
 _GIVEN = settings("small").parameters["routes"].values[0][1]
@@ -30,7 +41,8 @@ def columns(table):
     found = {}
     for name in table.column_names:
         values = table[name].to_numpy(zero_copy_only=False)
-        found[name] = values.astype("datetime64[D]") if name == "month" else values
+        days = name in ("month", "interviewed_on")
+        found[name] = values.astype("datetime64[D]") if days else values
     return found
 
 
@@ -45,55 +57,61 @@ def observed(seed, **changes):
     tables, counts = block(chosen, seed, 0, drawn)
     total = Counts()
     total.add(counts)
-    return {n: columns(t) for n, t in (tables | summary(chosen, drawn, total)).items()
+    return {n.removeprefix("survey_"): columns(t)
+            for n, t in (tables | summary(chosen, drawn, total)).items()
             if n.startswith("survey_")}  # fmt: skip
 
 
-def truth_of(seed):
-    """Return migrants by year and direction among all crossings but those by land."""
-    contacts = observed(seed, **WHOLE)["survey_contacts"]
-    chosen = long_term(contacts)
-    year = contacts["interviewed_on"].astype("datetime64[Y]").astype(int) + 1970
-    return np.array(
-        [[(chosen & (year == y) & (contacts["arrivedepart"] == d)).sum() for d in (1, 2)]
-         for y in range(2006, 2011)]
-    )  # fmt: skip
+def counted(totals, contacts, rows, nights=None):
+    """Return the counts of a perfect survey in the cells of an estimate."""
+    chosen = {name: values[rows] for name, values in contacts.items()}
+    kept = Totals({name: totals.labels(name) for name in totals.dimensions}, 0)
+    kept.add(described(chosen, nights), np.ones((int(rows.sum()), 1)))
+    return kept.weights[:, 0].reshape(kept.shape)
 
 
-def estimated(seed):
-    """Return totals by year, direction and replicate, the full sample first."""
-    tables = observed(seed, **TRUTHFUL)
-    contacts = tables["survey_contacts"]
-    months = contacts["interviewed_on"].astype("datetime64[M]")
-    totals = np.zeros((5, 2, 1 + REPLICATES))
-    names = ("survey_shifts", "survey_nonresponse", "survey_traffic", "survey_unsampled")
-    for i, month in enumerate(np.unique(months)):
-        chosen = {n: v[months == month] for n, v in contacts.items()}
-        others = [{n: v[t["month"].astype("datetime64[M]") == month] for n, v in t.items()}
-                  for t in (tables[name] for name in names)]  # fmt: skip
-        drawn, _ = factors(chosen, REPLICATES, np.random.default_rng([seed, i]))
-        final = weigh(Month(chosen, *others), drawn).final
-        year = int(str(month)[:4]) - 2006
-        for d in (1, 2):
-            kept = long_term(chosen) & (chosen["arrivedepart"] == d)
-            totals[year, d - 1] += final[kept].sum(axis=0)
-    return totals
+def truth_and_estimates(seed):
+    """Return truth, point and draws: all, by country, by area, and short-term by definition."""
+    perfect = observed(seed, **WHOLE)["contacts"]
+    made = results(observed(seed, **TRUTHFUL), Rules(), draws=REPLICATES, seed=seed)
+    long = long_term(perfect)
+    found = {}
+    for name in ("age", "country", "area"):
+        given = made.migrants[name]
+        truth = counted(given, perfect, long)
+        over = tuple(range(2, truth.ndim)) if name == "age" else ()
+        found[name] = tuple(part.sum(axis=over) for part in (
+            truth, given.point.values, given.draws.values))  # fmt: skip
+    nights = np.asarray(perfect["nights"], dtype=float)
+    for name, rows in short_term(perfect, nights).items():
+        given = made.short_term.select(definition=[name]).sum("definition")
+        truth = counted(given, perfect, rows, nights[rows])
+        parts = truth, given.point.values, given.draws.values
+        found[name] = tuple(part.sum(axis=(2, 3)) for part in parts)
+    return found
 
 
-@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(8), marks=pytest.mark.slow)])
-def test_estimates_are_without_bias_and_intervals_hold_the_truth(seeds):
-    truths, points, errors = [], [], []
-    for seed in seeds:
-        totals = estimated(seed)
-        truths.append(truth_of(seed))
-        points.append(totals[..., 0])
-        errors.append(totals[..., 1:].std(axis=-1, ddof=1))
-    truth, point, error = (np.array(part, dtype=float) for part in (truths, points, errors))
-    ratio = point.sum() / truth.sum()
-    spread = np.sqrt((error**2).sum()) / truth.sum()
+@pytest.fixture(scope="module", params=[range(1), pytest.param(range(8), marks=pytest.mark.slow)])
+def worlds(request):
+    return [truth_and_estimates(seed) for seed in request.param]
+
+
+@pytest.mark.parametrize("name", ["age", "country", "area", *SHORT_TERM])
+def test_estimates_are_without_bias_and_intervals_hold_the_truth(worlds, name):
+    truth, point = (np.stack([w[name][i] for w in worlds]) for i in (0, 1))
+    draws = np.stack([w[name][2] for w in worlds])
+    error = draws.std(axis=-1, ddof=1)
+    whole = [draws[i].reshape(-1, REPLICATES).sum(axis=0).std(ddof=1) for i in range(len(worlds))]
+    ratio, spread = point.sum() / truth.sum(), np.sqrt(np.square(whole).sum()) / truth.sum()
+    print(f"{name}: {ratio:.4f} of the truth (standard error {spread:.4f})")
     assert abs(ratio - 1) < 4 * spread, (ratio, spread)
-    held = np.abs(point - truth) <= 1.96 * error
-    # 95 % of independent intervals: four standard errors of the share below
-    share, count = held.mean(), held.size
-    assert share > 0.95 - 4 * np.sqrt(0.95 * 0.05 / count), (share, count)
-    assert count == 10 * len(seeds)
+    # cells with fewer than ten migrants: too few interviews for a normal interval
+    large = truth >= 10
+    held = np.abs(point - truth)[large] <= 1.96 * error[large]
+    print(f"  {held.sum()} of {held.size} intervals hold it")
+    # 95 % of independent intervals: four standard errors of the share below; small samples of
+    # skewed cells hold it less often, by up to 3 %
+    floor = 0.95 - (0.0 if name == "age" else 0.03)
+    assert held.mean() > floor - 4 * np.sqrt(0.95 * 0.05 / held.size), (held.mean(), held.size)
+    if name == "age":
+        assert held.size == 10 * len(worlds)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from tests.unit.test_twin import slow_rule
 
+from ravenstein.passenger_survey.migrants import described, short_term
 from ravenstein.store.files import as_declared
 from ravenstein.tables.dictionary import TABLES, declared
 from ravenstein.twin.country import Counts, block, summary
@@ -56,6 +57,26 @@ def test_a_perfect_survey_counts_stated_intentions_exactly(perfect):
     expected = dict(zip(keys.itertuples(index=False, name=None), truth.persons, strict=True))
     assert found == expected
     assert sum(expected.values()) > 300
+
+
+def test_a_perfect_survey_counts_short_term_migrants_exactly(perfect):
+    tables, _ = perfect
+    contacts, truth = tables["survey_contacts"], tables["truth_short_term"]
+    columns = {name: contacts[name].to_numpy() for name in contacts}
+    columns["interviewed_on"] = columns["interviewed_on"].astype("datetime64[D]")
+    nights = contacts.nights.to_numpy(dtype=float, na_value=np.nan)
+    for definition, rows in short_term(columns, nights).items():
+        labels = described({name: values[rows] for name, values in columns.items()}, nights[rows])
+        found = Counter(
+            zip(*(labels[n].tolist() for n in ("year", "direction", "citizenship", "sex")),
+                strict=True)
+        )  # fmt: skip
+        # the survey holds only part of the trips of its first and last year
+        whole = {2009, 2010, 2011}
+        chosen = truth[(truth.definition == definition) & truth.year.isin(whole)]
+        keys = chosen.groupby(["year", "direction", "citizenship", "sex"]).persons.sum()
+        assert {k: n for k, n in found.items() if k[0] in whole} == keys.to_dict(), definition
+        assert keys.sum() > 50
 
 
 def test_a_perfect_border_gives_the_twelve_of_sixteen_months_exactly():

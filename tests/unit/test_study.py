@@ -40,6 +40,8 @@ def test_a_study_is_read_with_its_defaults(tmp_path):
         ("[period]", "[periods]", "'periods' is not known", "line 6, periods", "'period'"),
         ("kind =", "knd =", "'knd' is not known", "line 14, [sources] knd", "'kind'"),
         ("first = 2001\n", "", "'first' is missing", "[period]", "Add it"),
+        ("first =", "frist =", "'frist' is not known", "[period] frist", "'first'"),
+        ("[period]\nfirst = 2001\nlast = 2003", "", "'period' is missing", "top level", "Add it"),
         ("first = 2001", 'first = "2001"', "'first' cannot be used", "line 7", "Correct"),
         ("first = 2001", "first = 2004", "no length", "[period]", "first and the last"),
         ('kind = "myeb3"', 'kind = "myeb9"', "'kind' cannot be used", "line 14", "Correct"),
@@ -60,6 +62,15 @@ def test_a_mistake_names_line_key_and_the_nearest_right_one(
     assert problem in error.problem
     assert where in error.where
     assert fix in error.fix
+
+
+def test_a_study_of_the_survey_alone_needs_no_period(tmp_path):
+    alone = "[study]" + GOOD.split("[study]")[1].split("[period]", maxsplit=1)[0]
+    text = alone + '[[sources]]\nkind = "survey_contacts"\nfile = "a.csv"\n'
+    assert read(tmp_path, text).period is None
+    with pytest.raises(StudyError, match="'leest' is not known") as caught:
+        read(tmp_path, "[sample_design]\nleest = 3\n" + text)
+    assert "'least'" in caught.value.fix
 
 
 def test_a_file_named_twice_and_a_folder_without_study(tmp_path):

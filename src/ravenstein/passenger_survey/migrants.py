@@ -8,7 +8,8 @@ import numpy as np
 
 from ravenstein.core.estimate import estimate
 from ravenstein.passenger_survey.cells import sums
-from ravenstein.tables.passenger_survey import REASONS, SHORT_TERM_DEFINITIONS
+from ravenstein.tables.passenger_survey import REASONS
+from ravenstein.tables.survey_results import SHORT_TERM_DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -61,6 +61,16 @@ file = "twin/views/{kind}{end}"
     for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in NEEDED]
 )
 
+_SAMPLE_DESIGN = """
+[sample_design]         # what the next year's fieldwork could be; costs in ordinary shifts
+migration_cost = 0.6
+
+[[sample_design.new_routes]]
+portroute = 170
+possible = 180
+passengers = 2000
+"""
+
 
 def new_study(folder: Path, data: Path | None = None) -> list[str]:
     """Make a study: of the simulated twin, or of the official files in a folder.
@@ -110,6 +120,7 @@ def _twin_study(folder: Path) -> str:
         )
         + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
         + _SURVEY
+        + _SAMPLE_DESIGN
     )
 
 

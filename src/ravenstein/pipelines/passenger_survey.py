@@ -11,10 +11,12 @@ from ravenstein.core.errors import StudyError
 from ravenstein.passenger_survey.chain import Rules, weigh
 from ravenstein.passenger_survey.migrants import flows
 from ravenstein.passenger_survey.results import Results, imputed_nights, results
+from ravenstein.pipelines.sample_design import sample_design
 from ravenstein.store.files import Shape, inside, read_parts, schema
 from ravenstein.store.provenance import FromFile, FromTable
-from ravenstein.tables import passenger_survey as tables
+from ravenstein.tables import survey_results as tables
 from ravenstein.tables.dictionary import declared
+from ravenstein.tables.passenger_survey import TABLES as SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from ravenstein.store.run import Run
     from ravenstein.study import PassengerSurvey, Source, Study
 
-KINDS = tuple(table.name for table in tables.SOURCES)
+KINDS = tuple(table.name for table in SOURCES)
 NEEDED = tuple(kind for kind in KINDS if kind != "survey_imbalance")
 ESTIMATES = {
     "reason": tables.SURVEY_MIGRANTS,
@@ -77,6 +79,9 @@ def passenger_survey(study: Study, run: Run) -> None:
         rows = pa.table(made.flows)
         run.write(tables.SURVEY_FLOWS, rows, method=flows, inputs=behind_flows)
         step.note = last_year(made)
+    if study.sample_design:
+        contacts, shifts = given["survey_contacts"], given["survey_shifts"]
+        sample_design(study.sample_design, run, contacts, shifts, made)
 
 
 def survey_sources(given: tuple[Source, ...], where: str) -> dict[str, list[Source]]:

@@ -16,22 +16,23 @@ from ravenstein.release.tables import PublishedTable
 from ravenstein.store.files import file_hash, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.geography import AREAS
-from ravenstein.tables.passenger_survey import (
-    SURVEY_EXTREMES,
-    SURVEY_FLOWS,
-    SURVEY_NOTES,
-    SURVEY_RULES,
-    SURVEY_STAGES,
-)
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
     POPULATION_EDITIONS,
 )
 from ravenstein.tables.release import RELEASE_FILES
+from ravenstein.tables.survey_results import (
+    SURVEY_ALLOCATION,
+    SURVEY_EXTREMES,
+    SURVEY_FLOWS,
+    SURVEY_FRONTIER,
+    SURVEY_NOTES,
+    SURVEY_RULES,
+    SURVEY_STAGES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ravenstein.core.schema import Table
@@ -145,36 +146,31 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
     """Return what the pages show of the passenger survey, and its tables; nothing without one."""
     if not study.of_kind("survey_contacts"):
         return None, []
-    found = {
-        table.name: run.store.collect(run.read(table).sort(*table.grain)) for table in PUBLISHED
+    published = [SURVEY_FLOWS, SURVEY_STAGES, SURVEY_NOTES, SURVEY_EXTREMES, SURVEY_RULES]
+    published += [SURVEY_ALLOCATION, SURVEY_FRONTIER] if study.sample_design else []
+    tables = {
+        table.name: run.store.collect(run.read(table).sort(*table.grain)) for table in published
     }
-    return published_survey(found, run.draws), [(table, found[table.name]) for table in PUBLISHED]
 
+    def every(table: Table) -> tuple[dict[str, Any], ...]:
+        return tuple(tables[table.name].to_pylist()) if table in published else ()
 
-PUBLISHED = (SURVEY_FLOWS, SURVEY_STAGES, SURVEY_NOTES, SURVEY_EXTREMES, SURVEY_RULES)
-
-
-def published_survey(tables: Mapping[str, pa.Table], replicates: int) -> Survey:
-    """Return what the pages show of the passenger survey: its flows, and its last year's quality.
-
-    Args:
-        tables: The rows of `PUBLISHED` by name.
-        replicates: Number of bootstrap replicates.
-    """
-
-    def last(name: str) -> tuple[dict[str, Any], ...]:
-        rows = tables[name]
+    def last(table: Table) -> tuple[dict[str, Any], ...]:
+        rows = tables[table.name]
         years = rows["year"] if "year" in rows.column_names else pc.year(rows["month"])
         return tuple(rows.filter(pc.equal(years, pc.max(years))).to_pylist())
 
-    return Survey(
-        flows=tuple(tables[SURVEY_FLOWS.name].to_pylist()),
-        stages=last(SURVEY_STAGES.name),
-        notes=last(SURVEY_NOTES.name),
-        extremes=last(SURVEY_EXTREMES.name),
-        rules=last(SURVEY_RULES.name),
-        replicates=replicates,
+    survey = Survey(
+        flows=every(SURVEY_FLOWS),
+        stages=last(SURVEY_STAGES),
+        notes=last(SURVEY_NOTES),
+        extremes=last(SURVEY_EXTREMES),
+        rules=last(SURVEY_RULES),
+        replicates=run.draws,
+        allocation=every(SURVEY_ALLOCATION),
+        frontier=every(SURVEY_FRONTIER),
     )
+    return survey, [(table, tables[table.name]) for table in published]
 
 
 def _write_table(table: PublishedTable, folder: Path) -> None:

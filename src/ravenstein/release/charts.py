@@ -112,6 +112,37 @@ def _weights_spec() -> dict[str, Any]:
     return _styled(chart, ("series",))
 
 
+def frontier_chart(values: Values, present: Values) -> str:
+    """Draw the standard error of net migration against cost, and the present design as a point.
+
+    Args:
+        values: `cost` and `net` of each design of the frontier.
+        present: The same of the present design, one row.
+    """
+    return _drawn(_frontier_spec(), {"series": values, "present": present})
+
+
+@cache
+def _frontier_spec() -> dict[str, Any]:
+    import altair as alt
+
+    axis = alt.Axis(
+        format="~s", domain=False, ticks=False, tickCount=5, titleFontSize=SIZE, titleColor=GREY,
+        titleFontWeight="normal",
+    )  # fmt: skip
+    x = alt.X("cost:Q", title="Cost", axis=axis, scale=alt.Scale(zero=False, padding=12))
+    y = alt.Y("net:Q", title=None, axis=axis, scale=alt.Scale(zero=True))
+    line = alt.Chart(alt.NamedData("series")).mark_line(color=DARK_BLUE, strokeWidth=2.5)
+    here = alt.Chart(alt.NamedData("present"))
+    point = here.mark_point(color="#801650", filled=True, size=90, opacity=1)
+    text = here.mark_text(
+        text="present design", dy=-14, fontSize=SIZE, color="#801650", fontWeight="bold"
+    )
+    layers = [layer.encode(x=x, y=y) for layer in (line, point, text)]
+    chart = alt.layer(*layers).properties(width=WIDTH - 60, height=230)
+    return _styled(chart, ("series", "present"))
+
+
 def cells_chart(values: Values) -> str:
     """Draw the shares of cells by their number of interviews, a bar a stage.
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ravenstein.release import charts, words
-from ravenstein.release.survey import migration_view, quality_view
+from ravenstein.release.survey import design_view, migration_view, quality_view
 from ravenstein.tables.geography import LEVELS
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
 
@@ -145,6 +145,9 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
         yield "migration.html" if release.areas else "index.html", page
         view = quality_view(release.survey)
         yield "survey-quality.html", _page("survey-quality.html", release, root="", view=view)
+        if release.survey.allocation:
+            view = design_view(release.survey)
+            yield "survey-design.html", _page("survey-design.html", release, root="", view=view)
     for area in release.areas:
         page = _page("area.html", release, root="../", view=area_view(area))
         yield f"areas/{area.code}.html", page

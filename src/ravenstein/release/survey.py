@@ -12,14 +12,8 @@ from markupsafe import Markup
 
 from ravenstein.release import charts, words
 from ravenstein.tables.border import SEX
-from ravenstein.tables.passenger_survey import (
-    CITIZENSHIPS,
-    COUNTRIES,
-    REASONS,
-    RULES,
-    SHORT_TERM_DEFINITIONS,
-    STAGES,
-)
+from ravenstein.tables.passenger_survey import CITIZENSHIPS, COUNTRIES, REASONS
+from ravenstein.tables.survey_results import RULES, SHORT_TERM_DEFINITIONS, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +40,8 @@ class Survey:
         extremes: Rows of `survey_extremes` of the last year.
         rules: Rows of `survey_rules` of the last year.
         replicates: Number of bootstrap replicates.
+        allocation: Rows of `survey_allocation`; none without a sample design.
+        frontier: Rows of `survey_frontier`.
     """
 
     flows: tuple[Row, ...]
@@ -54,6 +50,8 @@ class Survey:
     extremes: tuple[Row, ...]
     rules: tuple[Row, ...]
     replicates: int
+    allocation: tuple[Row, ...] = ()
+    frontier: tuple[Row, ...] = ()
 
 
 def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
@@ -166,6 +164,40 @@ def quality_view(survey: Survey) -> Row:
             for rule, rows in groupby(survey.rules, key=lambda row: row["rule"])
         ],
         "shown": STAGES.labels,
+    }
+
+
+def design_view(survey: Survey) -> Row:
+    """Return what the page on the next sample design shows: sentence, chart, tables."""
+    present = next(row for row in survey.frontier if row["design"] == "present")
+    designs = [row for row in survey.frontier if row["design"] == "frontier"]
+    best = max((d for d in designs if d["cost"] <= present["cost"]), key=lambda d: d["cost"])
+    enough = next((d for d in designs if d["net"] <= present["net"]), None)
+    routes: dict[tuple[int, int], Row] = {}
+    names = ("possible", "present", "ordinary", "migration")
+    for row in survey.allocation:
+        route = routes.setdefault(
+            (row["portroute"], row["arrivedepart"]),
+            {"portroute": row["portroute"], "direction": row["arrivedepart"], "migrants": 0.0}
+            | dict.fromkeys(names, 0),
+        )
+        route["migrants"] += row["migrants"] * row["possible"]
+        for name in names:
+            route[name] += row[name]
+    rows = list(routes.values())
+    totals = {name: sum(row[name] for row in rows) for name in ("migrants", *names)}
+    points = [{"cost": d["cost"], "net": d["net"]} for d in designs]
+    here = {"cost": present["cost"], "net": present["net"]}
+    return {
+        "lead": words.design_sentence(
+            (present["net"], best["net"]),
+            enough["cost"] / present["cost"] if enough else None,
+        ),
+        "chart": Markup(charts.frontier_chart(points, [here])),
+        "designs": [("Present", present), ("Best at this cost", best)]
+        + ([("Least cost for the present error", enough)] if enough else []),
+        "routes": rows,
+        "total": totals,
     }
 
 

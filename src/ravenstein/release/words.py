@@ -127,6 +127,25 @@ def weighting_sentence(
     )
 
 
+def design_sentence(errors: tuple[float, float], share: float | None) -> str:
+    """Say what a better sample design would give.
+
+    Args:
+        errors: Standard error of net migration, at present and of the best design of its cost.
+        share: Share of the present cost for which the present error could be had, if known.
+
+    >>> design_sentence((8000.0, 6000.0), 0.7)[-63:]
+    ' 8,000 to 6,000; the present error would need 70% of the cost.'
+    """
+    sentence = (
+        f"At the cost of the present fieldwork, shifts placed where they tell most would bring "
+        f"the standard error of net migration from {weight(errors[0])} to {weight(errors[1])}"
+    )
+    if share is None:
+        return f"{sentence}."
+    return f"{sentence}; the present error would need {rounded(100 * share)}% of the cost."
+
+
 def natural_sentence(births: int | None, deaths: int | None) -> str:
     """Say whether births or deaths were more.
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ravenstein.core.errors import StoreError, nearest
-from ravenstein.tables import border, geography, passenger_survey, population, release, truth
+from ravenstein.tables import (
+    border,
+    geography,
+    passenger_survey,
+    population,
+    release,
+    survey_results,
+    truth,
+)
 
 if TYPE_CHECKING:
     from ravenstein.core.schema import Table
@@ -14,6 +22,7 @@ _ALL = (
     geography.AREAS,
     *population.TABLES,
     *passenger_survey.TABLES,
+    *survey_results.TABLES,
     *border.TABLES,
     *truth.TABLES,
     release.RELEASE_FILES,

@@ -5,13 +5,9 @@ from __future__ import annotations
 from ravenstein.core.schema import CodeList, Column, ColumnType, Table
 from ravenstein.tables.border import SEX
 from ravenstein.tables.geography import area_column
-from ravenstein.tables.passenger_survey import (
-    CITIZENSHIPS,
-    FLOWS,
-    PURPOSES,
-    SHORT_TERM_DEFINITIONS,
-)
+from ravenstein.tables.passenger_survey import CITIZENSHIPS, PURPOSES
 from ravenstein.tables.population import COMPONENTS, year_column
+from ravenstein.tables.survey_results import FLOWS, SHORT_TERM_DEFINITIONS
 
 DEFINITIONS = CodeList(
     "definition of migration",

@@ -1,0 +1,110 @@
+"""The next sample design of the passenger survey: what shifts to work, and what they would give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.passenger_survey.allocation import MIGRATION, ORDINARY, QUANTITIES, frontier
+from ravenstein.passenger_survey.fieldwork import Fieldwork, NewRoute, Past, past_fieldwork
+from ravenstein.store.provenance import FromTable
+from ravenstein.tables import survey_results as tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ravenstein.passenger_survey.allocation import Frontier
+    from ravenstein.passenger_survey.results import Results
+    from ravenstein.store.run import Run
+    from ravenstein.study import SampleDesign
+
+    Columns = Mapping[str, NDArray[Any]]
+
+_BEYOND, _SHOWN = 1.5, 120
+_BEHIND = tuple(
+    FromTable(name)
+    for name in ("survey_contacts", "survey_weights", "survey_shifts", "survey_flows")
+)
+
+
+def sample_design(
+    chosen: SampleDesign, run: Run, contacts: Columns, shifts: Columns, made: Results
+) -> None:
+    """Propose the allocation of shifts that is best at the present cost, and show the frontier.
+
+    Raises:
+        SurveyError: If the fewest shifts cost more than is considered: 1.5 times the present cost.
+    """
+    with run.step("Propose a sample design") as step:
+        given = {name: getattr(chosen, name) for name in type(chosen).model_fields}
+        given["new_routes"] = tuple(
+            NewRoute(new.portroute, new.possible, new.passengers) for new in chosen.new_routes
+        )
+        final = made.weights["final"][np.argsort(made.weights["serial"])]
+        order = np.argsort(contacts["serial"])
+        past = past_fieldwork(
+            {name: values[order] for name, values in contacts.items()},
+            final, shifts, _last_errors(made), Fieldwork(**given),
+        )  # fmt: skip
+        cost, errors = past.present()
+        found = frontier(past.frame, _BEYOND * cost)
+        best = found.step(cost)
+        allocation = _allocation(past, found, best)
+        run.write(tables.SURVEY_ALLOCATION, allocation, method=frontier, inputs=_BEHIND)
+        rows = _frontier(found, (cost, errors))
+        run.write(tables.SURVEY_FRONTIER, rows, method=frontier, inputs=_BEHIND)
+        step.note = (
+            f"at the present cost the standard error of net migration falls from {errors[2]:,.0f} "
+            f"to {found.errors[best, 2]:,.0f}"
+        )
+
+
+def _last_errors(made: Results) -> list[float]:
+    """Return the standard errors of immigration and emigration of the last year."""
+    flows = made.flows
+    rows = [
+        i
+        for i, (definition, by) in enumerate(zip(flows["definition"], flows["by"], strict=True))
+        if definition == "long_term" and by == "all"
+    ]
+    last = max(flows["year"][i] for i in rows)
+    errors = {
+        flows["flow"][i]: flows["standard_error"][i] for i in rows if flows["year"][i] == last
+    }
+    return [float(errors.get(name, 0.0)) for name in QUANTITIES[:2]]
+
+
+def _allocation(past: Past, found: Frontier, step: int) -> pa.Table:
+    proposed = found.shifts(step)
+    return pa.table(
+        {
+            "portroute": past.portroute,
+            "arrivedepart": past.arrivedepart,
+            "quarter": past.quarter + 1,
+            "possible": past.frame.possible.astype(np.int64),
+            "migrants": past.frame.migrants,
+            "present": past.shifts.sum(axis=1),
+            "ordinary": proposed[:, ORDINARY],
+            "migration": proposed[:, MIGRATION],
+        }
+    )
+
+
+def _frontier(found: Frontier, present: tuple[float, NDArray[np.float64]]) -> pa.Table:
+    """Return the present design, and some of those of the frontier, evenly by cost."""
+    wanted = np.linspace(found.cost[0], found.cost[-1], _SHOWN)
+    steps = np.unique([found.step(cost) for cost in wanted])
+    cost, errors = present
+    each = np.vstack([errors, found.errors[steps]])
+    return pa.table(
+        {
+            "number": np.arange(len(steps) + 1),
+            "design": ["present", *["frontier"] * len(steps)],
+            "cost": np.append(cost, found.cost[steps]),
+            **{name: each[:, i] for i, name in enumerate(QUANTITIES)},
+        }
+    )
