@@ -181,7 +181,7 @@ class Source(_Section):
     constants: dict[str, Any] = Field(
         {},
         description="For tables of the survey: values of declared columns that the file does not "
-        "have, as { month = 2017-12-01 }",
+        'have, as { month = 2017-12-01 }; "" where they are missing',
     )
     codes: dict[str, dict[str, str]] = Field(
         {},

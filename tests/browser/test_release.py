@@ -15,6 +15,8 @@ PAGES = (
     "data.html",
     "quality.html",
     "migration.html",
+    "survey-quality.html",
+    "survey-design.html",
 )
 
 pytestmark = pytest.mark.skipif(

@@ -257,19 +257,20 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
         names = [*group, "ARRIVEDEPART"]
         sides = [[code(f[n], "") for n in names] for f in (d, table)]
         around = [[wide(f), f.ARRIVEDEPART] for f in (d, table)]
-        return collapsed(held, sides, amount.to_numpy(), around, gives_way=gives_way)[0]
+        given = held, np.ones(len(d))
+        return collapsed(given, sides, amount.to_numpy(), around, gives_way=gives_way)[0]
 
     t, u = read["traffic"], read["unsampled"]
     by_air = lambda f: np.digitize(f.PORTROUTE, (600, 900))  # noqa: E731
     sides = step(t, t.TRAFFICTOTAL, ["SAMP_PORT_GRP_PV"], 0, by_air)
-    held = stages.traffic(held, sides[0], (sides[1], t.TRAFFICTOTAL)).applied(held)
+    stages.traffic(held, sides[0], (sides[1], t.TRAFFICTOTAL)).apply(held)
     found["bootstrap, traffic again"] = (net @ held[:, 1:]).std(ddof=1)
     groups = ["UNSAMP_PORT_GRP_PV", "UNSAMP_REGION_GRP_PV"]
     sides = step(u, u.UNSAMP_TOTAL, groups, 1, lambda f: code(f.UNSAMP_PORT_GRP_PV, ""))
-    held = stages.unsampled(held, sides[0], (sides[1], u.UNSAMP_TOTAL)).applied(held)
+    stages.unsampled(held, sides[0], (sides[1], u.UNSAMP_TOTAL)).apply(held)
     found["bootstrap, unsampled again"] = (net @ held[:, 1:]).std(ddof=1)
     own = (d.IMBAL_PORT_FACT_PV, d.IMBAL_CTRY_FACT_PV)
-    held = stages.imbalance(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own).applied(held)
+    stages.imbalance(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own).apply(held)
     found["bootstrap, imbalance again"] = (net @ held[:, 1:]).std(ddof=1)
     # linearised: y less the mean of its traffic cell, on the scale of the weights before
     cell = cells(columns(d, "SAMP_PORT_GRP_PV", "ARRIVEDEPART")).rows[0]

@@ -1,12 +1,19 @@
 """The official weights of a month, stage by stage, and its standard errors by bootstrap."""
 
+import datetime as dt
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ravenstein.passenger_survey import stages
+from ravenstein.store.database import memory_store
+from ravenstein.store.rows import Shape, read_rows
 from ravenstein.survey import estimates
 from ravenstein.survey.design import Selection, design
+from ravenstein.tables.dictionary import declared
 from tests.reference.passenger_survey import (
     RECORD,
     STAGES,
@@ -18,6 +25,7 @@ from tests.reference.passenger_survey import (
     summary_difference,
 )
 
+ROOT = Path(__file__).parents[2]
 RECORDS = {"shift": 19980, "non_response": 8487, "minimums": 8487, "traffic": 17731,
            "unsampled": 17731, "imbalance": 19980, "final": 17731, "stay": 27}  # fmt: skip
 CELLS = {"shift": 217, "non_response": 61, "minimums": 88, "traffic": 77, "unsampled": 203,
@@ -118,3 +126,26 @@ def test_the_bootstrap_of_a_month_and_linearisation(shared):
     assert found["linearised, through traffic"] == pytest.approx(8188, abs=1)
     assert 1.1 < found["bootstrap, traffic again"] / linear < 1.4
     assert 1.2 < found["bootstrap, imbalance again"] / linear < 1.5
+
+
+def test_the_offices_reference_files_are_read_by_their_own_names(shared):
+    """The mapping of docs/how-to/passenger-survey.md, taken from the page itself."""
+    page = (ROOT / "docs/how-to/passenger-survey.md").read_text()
+    study = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    files = {"survey_shifts": ("shift_weight/input_shifts.csv", "possible"),
+             "survey_nonresponse": ("non_response_weight/input_nonresponse.csv", "migtotal"),
+             "survey_traffic": ("traffic_weight/input_traffic.csv", "passengers"),
+             "survey_unsampled": ("unsampled_weight/input_unsampled.csv", "passengers"),
+             }  # fmt: skip
+    given = {source["kind"]: source for source in study["sources"]}
+    for kind, (name, column) in files.items():
+        source, path = given[kind], shared / "reference/ips_2017" / name
+        shape = Shape(source["columns"], source["constants"])
+        with memory_store() as store:
+            read = read_rows(path, name, declared(kind), shape)
+            store.checked_rows(declared(kind), read)
+        expected = pd.read_csv(path, low_memory=False)
+        assert read.num_rows == len(expected)
+        assert sum(read[column].to_pylist()) == expected[source["columns"][column]].sum()
+        assert set(read["month"].to_pylist()) == {dt.date(2017, 12, 1)}
+    assert set(given["survey_contacts"]["columns"]) < set(declared("survey_contacts").names)

@@ -1,3 +1,5 @@
+import datetime as dt
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -5,6 +7,8 @@ import pytest
 from ravenstein.core.errors import SourceError, TableError
 from ravenstein.store.database import memory_store
 from ravenstein.store.files import matching_lines, write_csv, write_parquet
+from ravenstein.store.rows import Shape, read_rows
+from ravenstein.tables.dictionary import declared
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import POPULATION_CHECKS
 
@@ -67,3 +71,26 @@ def test_lines_of_a_csv_are_found_by_value(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('Title\n\ncode,name\nA,"x\ny"\nB,z\nA,w\n')
     assert matching_lines(path, "code", {"A"}) == [5, 7], "a row ends on the line named"
+
+
+def test_a_file_of_another_shape(tmp_path):
+    path = tmp_path / "shifts.csv"
+    path.write_text("ID,ROUTE,GROUP,N\n1,341.0,x,20\n2,342.0,,7\n")
+    names = {"record": "ID", "portroute": "ROUTE", "shift_group": "GROUP", "possible": "N"}
+    rest = {"month": dt.date(2017, 12, 1), "arrivedepart": 1, "weekday": 2, "am_pm_night": 3}
+    table = declared("survey_shifts")
+    shape = Shape(names, rest | {"sampled": ""}, {"shift_group": {"x": "A", "": "none"}})
+    found = read_rows(path, "shifts.csv", table, shape).to_pylist()
+    assert [row["portroute"] for row in found] == [341, 342], "2.0 is a whole number"
+    assert [row["shift_group"] for row in found] == ["A", "none"]
+    assert [row["sampled"] for row in found] == [None, None]
+    assert found[0]["month"] == dt.date(2017, 12, 1)
+    for wrong, problem, what in (
+        (Shape(names, rest | {"sampled": "x"}), "constant is not", "str"),
+        (Shape(names | {"groop": "GROUP"}, rest), "no such column", "groop"),
+        (Shape(names, rest), "does not hold rows", "no column sampled"),
+        (Shape(names | {"sampled": "GROUP"}, rest), "does not hold rows", "other types"),
+    ):
+        with pytest.raises(SourceError, match=problem) as caught:
+            read_rows(path, "shifts.csv", table, wrong)
+        assert caught.value.found == what

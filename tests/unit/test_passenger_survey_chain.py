@@ -102,7 +102,7 @@ def test_a_shift_alone_is_kept_as_certain():
 
 def test_small_cells_are_joined_with_the_smallest_neighbour():
     # A 1, B 5, C 3 interviews in one neighbourhood, D 1 alone in another
-    held = np.ones((10, 2))
+    held = np.ones((10, 2)), np.ones(10)
     cell = ["A"] + ["B"] * 5 + ["C"] * 3 + ["D"]
     around = [1] * 9 + [2]
     sides, told = collapsed(
@@ -115,14 +115,18 @@ def test_small_cells_are_joined_with_the_smallest_neighbour():
 
 
 def test_a_cell_that_a_replicate_empties_is_joined_in_all():
-    held = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]])
+    held, every = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]]), np.ones(3)
     sides, told = collapsed(
-        held, ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]), gives_way=0
+        (held, every),
+        ([["A", "B", "B"]], [["A", "B"]]),
+        [7, 7],
+        ([[1, 1, 1]], [[1, 1]]),
+        gives_way=0,
     )
     assert sides[1][0].tolist() == ["A+B", "A+B"]
     assert told == ["A+B joined, 1 of them too small"]
     full, silent = collapsed(
-        held[:, :1], ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]),
+        (held[:, :1], every), ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]),
         gives_way=0,
     )  # fmt: skip
     assert full[1][0] == ["A", "B"]
@@ -160,6 +164,43 @@ def test_answers_of_the_other_direction_are_refused(column, value, found):
         weigh(changed(month(), "contacts", **{column: value}), np.ones((400, 1)))
     assert found in caught.value.found
     assert caught.value.found.split()[0].isdigit()
+
+
+def test_who_did_not_respond_needs_no_answers():
+    given = month()
+    c = {name: values.copy() for name, values in given.contacts.items()}
+    c["tandtsi"] = c["tandtsi"].astype(float)
+    silent = np.flatnonzero(c["response"] == 1)[:20]
+    c["response"][silent] = 5
+    for name in ("citizenship", "sex", "purpose", "stay_stated"):
+        c[name][silent] = None
+    for name in ("flow", "nights", "tandtsi"):
+        c[name][silent] = np.nan
+    found = weigh(replace(given, contacts=c), np.ones((400, 1)))
+    assert (found.final[silent] == 0).all()
+    assert found.final.sum() == pytest.approx(4 * 9000 + 1200)
+    # their weight goes to respondents of their group: more non-response, larger weights
+    usual = weigh(given, np.ones((400, 1)))
+    stage = found.stages["nonresponse"].own, usual.stages["nonresponse"].own
+    assert (stage[0][c["response"] == 4] > stage[1][c["response"] == 4]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "problem", "found"),
+    [
+        ("citizenship", None, "lack what every interview asks", "2 without citizenship"),
+        ("tandtsi", np.nan, "interval of full interviews", "2 rows without"),
+    ],
+)
+def test_who_responded_must_have_answered(name, missing, problem, found):
+    given = month()
+    stated = given.contacts["stay_stated"] == "12_months_or_more"
+    rows = np.flatnonzero((given.contacts["response"] == 1) & ~stated)[:2]
+    column = given.contacts[name].astype(object if missing is None else float)
+    column[rows] = missing
+    with pytest.raises(SurveyError, match=problem) as caught:
+        weigh(changed(given, "contacts", **{name: column}), np.ones((400, 1)))
+    assert caught.value.found == found
 
 
 def test_traffic_without_any_sample_of_its_kind_and_direction_is_refused():

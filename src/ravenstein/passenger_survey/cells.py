@@ -113,56 +113,56 @@ def _text(value: Any) -> str:
     return text if text and text.lower() != "nan" else _MISSING
 
 
-def sums(weights: Weights, of: Codes, count: int) -> Weights:
+def sums(weights: Weights, of: Codes, count: int, times: Any = None) -> Weights:
     """Return sums of rows over cells, in every replicate [count, R].
 
     Args:
         weights: [n, R].
         of: Cell of each row [n].
         count: Number of cells.
+        times: What each row counts for; once where not given [n].
     """
-    total: Weights = _sums(np.ascontiguousarray(weights), of, count)
+    each = np.ones(of.size) if times is None else np.asarray(times, dtype=np.float64)
+    total: Weights = _sums(np.ascontiguousarray(weights), of, count, each)
     return total
 
 
 @njit(cache=True, nogil=True)
-def _sums(weights: Any, of: Any, count: int) -> Any:
+def _sums(weights: Any, of: Any, count: int, times: Any) -> Any:
     out = np.zeros((count, weights.shape[1]))
     for row in range(weights.shape[0]):
-        cell = of[row]
-        for r in range(weights.shape[1]):
-            out[cell, r] += weights[row, r]
+        cell, own = of[row], times[row]
+        if own != 0:
+            for r in range(weights.shape[1]):
+                out[cell, r] += own * weights[row, r]
     return out
 
 
-def product(
-    prior: Weights, factors: Weights, takes: Codes, times: NDArray[np.float64], scale: float
-) -> Weights:
-    """Return prior × factor of the row's cell × the row's own, without large steps between.
+def multiply(
+    weights: Weights, factors: Weights, takes: Codes, times: NDArray[np.float64], scale: float
+) -> None:
+    """Multiply weights by the factor of the row's cell and the row's own, in place.
 
     Args:
-        prior: Weights before [n, R].
+        weights: Weights before, and after [n, R]; the largest arrays there are.
         factors: Factors of cells [cells, R]; one column serves all replicates.
         takes: Cell of each row [n].
         times: What each row multiplies by [n].
         scale: Ten to the number of decimals to round to, half up, before multiplying; 0 for none.
     """
-    wide = np.ascontiguousarray(np.broadcast_to(factors, (factors.shape[0], prior.shape[1])))
-    made: Weights = _product(np.ascontiguousarray(prior), wide, takes, times, scale)
-    return made
+    wide = np.ascontiguousarray(np.broadcast_to(factors, (factors.shape[0], weights.shape[1])))
+    _multiply(weights, wide, takes, times, scale)
 
 
 @njit(cache=True, nogil=True)
-def _product(prior: Any, factors: Any, takes: Any, times: Any, scale: float) -> Any:
-    out = np.empty_like(prior)
-    for row in range(prior.shape[0]):
+def _multiply(weights: Any, factors: Any, takes: Any, times: Any, scale: float) -> None:
+    for row in range(weights.shape[0]):
         cell = takes[row]
-        for r in range(prior.shape[1]):
+        for r in range(weights.shape[1]):
             own = factors[cell, r] * times[row]
             if scale > 0:
                 own = np.floor(own * scale + 0.5 + 1e-6) / scale
-            out[row, r] = prior[row, r] * own
-    return out
+            weights[row, r] *= own
 
 
 def rounded(weights: Weights, decimals: int | None) -> Weights:

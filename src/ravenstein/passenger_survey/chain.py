@@ -104,7 +104,8 @@ def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tu
     strata = contacts["portroute"] * 10 + contacts["arrivedepart"]
     sample = design(Selection(contacts["shiftno"], strata), weights=np.ones(n), lonely="certainty")
     drawn = bootstrap(sample, count, generator)
-    return np.hstack([np.ones((n, 1)), drawn.factors[drawn.unit]]), sample.lonely_strata
+    whole = np.ones((drawn.factors.shape[0], 1))  # joined by shift: rows are many
+    return np.hstack([whole, drawn.factors])[drawn.unit], sample.lonely_strata
 
 
 def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted:
@@ -127,22 +128,22 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     c, rules = month.contacts, rules or Rules()
     check_answers(c)
     made, notes = {"shift": _by_shift(month)}, _unsampled_strata(month)
-    held = made["shift"].applied(factor, rules.decimals)
+    held = factor.copy()
+    made["shift"].apply(held, rules.decimals)
 
     def joined(
         name: str, sides: Strata, amount: Any, within: Strata, gives_way: int, rows: Any = None
     ) -> Strata:
-        carried = held if rows is None else held * rows[:, None]
+        counted = np.ones(held.shape[0]) if rows is None else rows
         sides, told = collapsed(
-            carried, sides, amount, within, gives_way=gives_way, least=rules.collapse_below
+            (held, counted), sides, amount, within, gives_way=gives_way, least=rules.collapse_below
         )
         notes.extend((name, note) for note in told)
         return sides
 
     def done(name: str, stage: Stage) -> None:
-        nonlocal held
         made[name] = stage
-        held = stage.applied(held, rules.decimals)
+        stage.apply(held, rules.decimals)
         notes.extend((name, warning) for warning in stage.warnings)
 
     notes.extend(("shift", warning) for warning in made["shift"].warnings)
@@ -214,17 +215,32 @@ def _known_region(columns: Columns) -> Columns:
 
 
 def migrant(contacts: Columns) -> NDArray[np.bool_]:
-    """Return who states a stay of 12 months or more [n]."""
-    return np.asarray(contacts["stay_stated"] == "12_months_or_more")
+    """Return who states a stay of 12 months or more, or was interviewed as a migrant [n]."""
+    stated = contacts["stay_stated"] == "12_months_or_more"
+    return np.asarray(stated | (contacts["response"] == _SLOT))
 
 
 def check_answers(contacts: Columns) -> None:
-    """Refuse interviews whose answers are of another direction.
+    """Refuse interviews without what all are asked, or whose answers are of another direction.
 
     Raises:
-        SurveyError: If a flow is not of the interview's direction, a stay to come is stated by
-            who is on the way back, or nights of the trip that ends by who is on the way out.
+        SurveyError: If citizenship or sex is missing but for minimum interviews and non-response, a
+            flow is not of the interview's direction, a stay to come is stated by who is on the way
+            back, or nights of the trip that ends by who is on the way out.
     """
+    asked = ~np.isin(contacts["response"], (_MINIMUM, _SILENT))
+    lacking = {
+        name: int((asked & (contacts[name] == None)).sum())  # noqa: E711
+        for name in ("citizenship", "sex")
+    }
+    if any(lacking.values()):
+        raise SurveyError(
+            "Interviews lack what every interview asks.",
+            expected="citizenship and sex of responses 1, 2 and 4",
+            found=listed([f"{count} without {name}" for name, count in lacking.items() if count]),
+            where="survey_contacts",
+            fix="Correct response, or give the answers.",
+        )
     flow, known = _whole(contacts["flow"])
     arrives = contacts["arrivedepart"] == 1
     back = np.isin(flow, _HERE)

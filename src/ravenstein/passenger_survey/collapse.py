@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def collapsed(
-    held: Weights,
+    held: tuple[Weights, Any],
     sides: Sides,
     amount: NDArray[Any],
     within: tuple[Columns, Columns],
@@ -36,7 +36,7 @@ def collapsed(
     cell; ties go by label.
 
     Args:
-        held: Weights of the interviews so far [n, R].
+        held: Weights of the interviews so far [n, R], and whether each counts here [n].
         sides: Columns of the cells, of the interviews [n] and of the table [m].
         amount: What the table holds, such as passengers [m].
         within: Columns of the neighbourhood, of the interviews and of the table.
@@ -48,9 +48,10 @@ def collapsed(
     """
     fine = cells(*sides)
     there = np.bincount(fine.rows[1], amount, minlength=fine.count) > 0
-    counted = fine.rows[0][held[:, 0] > 0]
+    weights, counts = held
+    counted = fine.rows[0][(weights[:, 0] > 0) & np.asarray(counts, dtype=np.bool_)]
     cases = np.bincount(counted, minlength=fine.count)
-    total = sums(held, fine.rows[0], fine.count)
+    total = sums(weights, fine.rows[0], fine.count, counts)
     small = there & ((cases < least) | (total <= 0).any(axis=1))
     if not small.any():
         return sides, []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.passenger_survey.cells import cells, product, refuse, rounded, sums
+from ravenstein.passenger_survey.cells import cells, multiply, refuse, rounded, sums
 from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
@@ -51,22 +51,24 @@ class Stage:
     @property
     def weights(self) -> Weights:
         """The stage's own weight [n, R]."""
-        return self.applied(np.ones((self.of.size, self.factors.shape[1])))
+        found = np.ones((self.of.size, self.factors.shape[1]))
+        self.apply(found)
+        return found
 
     @property
     def own(self) -> NDArray[np.float64]:
         """The stage's own weight in the full sample [n]."""
         return np.asarray(self.factors[self.takes, 0] * self.times)
 
-    def applied(self, prior: Weights, decimals: int | None = None) -> Weights:
-        """Return prior weights times the stage's own, rounded first if decimals are given.
+    def apply(self, weights: Weights, decimals: int | None = None) -> None:
+        """Multiply weights by the stage's own, in place; rounded first if decimals are given.
 
         Args:
-            prior: Weights before [n, R].
+            weights: Weights before, and after [n, R].
             decimals: Decimals to which the stage's own weight is rounded, half up.
         """
         scale = 0.0 if decimals is None else 10.0**decimals
-        return product(prior, self.factors, self.takes, self.times, scale)
+        multiply(weights, self.factors, self.takes, self.times, scale)
 
 
 def _with_one(factors: Weights) -> Weights:
@@ -178,8 +180,8 @@ def nonresponse(
         of non-respondents, and $R_g$ the weights of respondents. 0 for non-respondents.
 
     Raises:
-        SurveyError: If a group has non-contacts but no respondents, or a tally lies where there
-            are no interviews.
+        SurveyError: If a group has non-contacts but no respondents, a tally lies where there are
+            no interviews, or an interval is missing.
     """
     by, within = groups
     tally_by, tally_within, missed = tallies
@@ -202,8 +204,8 @@ def nonresponse(
     upper = np.zeros(fine.count, dtype=np.int64)
     upper[sub], upper[fine.rows[1]] = of, group.rows[1]
     grossed = sums(mean * lost[:, None], upper, group.count)
-    grossed += sums(prior * silent[:, None], of, group.count)
-    answered = sums(prior * ~silent[:, None], of, group.count)
+    grossed += sums(prior, of, group.count, silent)
+    answered = sums(prior, of, group.count, ~silent)
     cases = np.bincount(of[~silent], minlength=group.count)
     if ((cases == 0) & (grossed[:, 0] > 0)).any():
         where = (cases == 0) & (grossed[:, 0] > 0)
@@ -213,7 +215,14 @@ def nonresponse(
         )  # fmt: skip
     base = np.where(answered > 0, (grossed + answered) / np.where(answered > 0, answered, 1), 1.0)
     migsi, tandtsi = (np.asarray(step, dtype=np.float64) for step in intervals)
-    times = np.where(migrant, 1.0, tandtsi / migsi) * ~silent
+    lacking = ~silent & ~migrant & ~(tandtsi > 0)
+    if lacking.any():
+        raise refuse(
+            "non-response", "The interval of full interviews is missing.",
+            "TANDTSI of every respondent who is no migrant",
+            f"{int(lacking.sum())} rows without", "Give TANDTSI of the shift.",
+        )  # fmt: skip
+    times = np.where(silent, 0.0, np.where(migrant, 1.0, tandtsi / migsi))
     return Stage(_with_one(base), of, times, group, of, cases)
 
 
@@ -235,8 +244,8 @@ def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
     known = cells(strata)
     of, kinds = known.rows[0], np.asarray(kind)
     full, least = kinds == FULL, kinds == MINIMUM
-    fulls = sums(prior * full[:, None], of, known.count)
-    lasts = sums(prior * least[:, None], of, known.count)
+    fulls = sums(prior, of, known.count, full)
+    lasts = sums(prior, of, known.count, least)
     cases = np.bincount(of[full], minlength=known.count)
     alone = (cases == 0) & (lasts[:, 0] > 0)
     if alone.any():
@@ -352,9 +361,9 @@ def imbalance(
     pair = (number + 1) // 2  # flows 1 and 2 are one pair, and so on
     known = cells((route, pair))
     of = known.rows[0]
-    gained = sums(prior * ((factor - 1) * overseas)[:, None], of, known.count)
+    gained = sums(prior, of, known.count, (factor - 1) * overseas)
     residents = taking & (number % 2 == 0) & (number > 0)
-    held = sums(prior * residents[:, None], of, known.count)
+    held = sums(prior, of, known.count, residents)
     ratio = np.where(held > 0, gained / np.where(held > 0, held, 1), 0.0)
     takes = np.where(residents, of, known.count)
     left = (held[:, 0] == 0) & (np.abs(gained[:, 0]) > 0)

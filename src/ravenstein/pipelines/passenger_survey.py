@@ -12,8 +12,9 @@ from ravenstein.passenger_survey.chain import Rules, weigh
 from ravenstein.passenger_survey.migrants import flows
 from ravenstein.passenger_survey.results import Results, imputed_nights, results
 from ravenstein.pipelines.sample_design import sample_design
-from ravenstein.store.files import Shape, inside, read_parts, schema
+from ravenstein.store.files import inside, schema
 from ravenstein.store.provenance import FromFile, FromTable
+from ravenstein.store.rows import Shape, read_parts
 from ravenstein.tables import survey_results as tables
 from ravenstein.tables.dictionary import declared
 from ravenstein.tables.passenger_survey import TABLES as SOURCES

@@ -15,8 +15,9 @@ import pyarrow.parquet as arrow_parquet
 
 from ravenstein.core.errors import StoreError
 from ravenstein.store.checks import checked
-from ravenstein.store.files import read_rows, recover_folders
+from ravenstein.store.files import recover_folders
 from ravenstein.store.provenance import DDL, refuse_other_schema
+from ravenstein.store.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -130,24 +130,28 @@ SURVEY_CONTACTS = Table(
         ),
         Column("migsi", _INTEGER, "Sampling interval of screening", unit="passengers", minimum=1),
         Column(
-            "tandtsi", _INTEGER, "Sampling interval of full interviews", unit="passengers",
-            minimum=1,
+            "tandtsi", _INTEGER, "Sampling interval of full interviews; may be missing for "
+            "migrants and non-response", unit="passengers", minimum=1, nullable=True,
         ),
         code(
             "response", "Full (1), partial (2), minimum (3), migrant in another slot (4), "
             "non-response (5)", 1, 5,
         ),
-        code(
-            "flow", "1–4 air, 5–8 other: overseas residents leaving (1, 5) and arriving (3, 7), "
-            "residents leaving (2, 6) and arriving (4, 8)", 1, 8,
+        Column(
+            "flow", _INTEGER, "1–4 air, 5–8 other: overseas residents leaving (1, 5) and arriving "
+            "(3, 7), residents leaving (2, 6) and arriving (4, 8)", unit="code", minimum=1,
+            maximum=8, nullable=True,
         ),
         Column(
             "country", _TEXT, "Country group abroad: of last residence (arriving migrants), next "
             "residence (leaving ones), of residence (visitors) or of the visit", codes=COUNTRIES,
             nullable=True,
         ),
-        Column("citizenship", _TEXT, "Citizenship group", codes=CITIZENSHIPS),
-        Column("sex", _TEXT, "Sex", codes=SEX),
+        Column(
+            "citizenship", _TEXT, "Citizenship group; missing for non-response",
+            codes=CITIZENSHIPS, nullable=True,
+        ),
+        Column("sex", _TEXT, "Sex; missing for non-response", codes=SEX, nullable=True),
         Column(
             "age", _INTEGER, "Age", unit="years", nullable=True, minimum=0, maximum=90,
             age_definition="at event; 90 is 90 and over",
