@@ -134,7 +134,7 @@ def design_sentence(errors: tuple[float, float], share: float | None) -> str:
         errors: Standard error of net migration, at present and of the best design of its cost.
         share: Share of the present cost for which the present error could be had, if known.
 
-    >>> design_sentence((8000.0, 6000.0), 0.7)[-63:]
+    >>> design_sentence((8000.0, 6000.0), 0.7)[-62:]
     ' 8,000 to 6,000; the present error would need 70% of the cost.'
     """
     sentence = (
