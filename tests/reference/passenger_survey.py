@@ -18,7 +18,6 @@ import pandas as pd
 from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey import stages
 from ravenstein.passenger_survey.cells import cells, rounded
-from ravenstein.passenger_survey.collapse import collapsed
 from ravenstein.survey.design import Selection, design
 from ravenstein.survey.estimates import total
 from ravenstein.survey.replicates import bootstrap
@@ -253,25 +252,24 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
     before = prior(d)
     held, found = before * factors, {}
 
-    def step(table, amount, group, gives_way, wide):
-        names = [*group, "ARRIVEDEPART"]
-        sides = [[code(f[n], "") for n in names] for f in (d, table)]
-        around = [[wide(f), f.ARRIVEDEPART] for f in (d, table)]
-        given = held, np.ones(len(d))
-        return collapsed(given, sides, amount.to_numpy(), around, gives_way=gives_way)[0]
+    def sides(table, *groups):
+        """Return columns of the cells, of the interviews and of a table."""
+        return [[code(f[n], "") for n in (*groups, "ARRIVEDEPART")] for f in (d, table)]
+
+    def ran(stage: stages.Stage, name: str) -> None:
+        stage.apply(held, 3)  # as the official weights are rounded
+        found[f"bootstrap, {name} again"] = (net @ held[:, 1:]).std(ddof=1)
 
     t, u = read["traffic"], read["unsampled"]
-    by_air = lambda f: np.digitize(f.PORTROUTE, (600, 900))  # noqa: E731
-    sides = step(t, t.TRAFFICTOTAL, ["SAMP_PORT_GRP_PV"], 0, by_air)
-    stages.traffic(held, sides[0], (sides[1], t.TRAFFICTOTAL)).apply(held)
-    found["bootstrap, traffic again"] = (net @ held[:, 1:]).std(ddof=1)
-    groups = ["UNSAMP_PORT_GRP_PV", "UNSAMP_REGION_GRP_PV"]
-    sides = step(u, u.UNSAMP_TOTAL, groups, 1, lambda f: code(f.UNSAMP_PORT_GRP_PV, ""))
-    stages.unsampled(held, sides[0], (sides[1], u.UNSAMP_TOTAL)).apply(held)
-    found["bootstrap, unsampled again"] = (net @ held[:, 1:]).std(ddof=1)
+    here, there = sides(t, "SAMP_PORT_GRP_PV")
+    modes = [[np.digitize(f.PORTROUTE, (600, 900)), f.ARRIVEDEPART] for f in (d, t)]
+    ran(stages.traffic(held, here, (there, t.TRAFFICTOTAL), modes), "traffic")
+    here, there = sides(u, "UNSAMP_PORT_GRP_PV", "UNSAMP_REGION_GRP_PV")
+    ports = sides(u, "UNSAMP_PORT_GRP_PV")
+    ran(stages.unsampled(held, here, (there, u.UNSAMP_TOTAL), ports), "unsampled")
     own = (d.IMBAL_PORT_FACT_PV, d.IMBAL_CTRY_FACT_PV)
-    stages.imbalance(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own).apply(held)
-    found["bootstrap, imbalance again"] = (net @ held[:, 1:]).std(ddof=1)
+    ran(stages.imbalance(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own), "imbalance")
+    assert np.abs(held[:, 0] - given).max() < 1e-3, "the full sample is the official one"
     # linearised: y less the mean of its traffic cell, on the scale of the weights before
     cell = cells(columns(d, "SAMP_PORT_GRP_PV", "ARRIVEDEPART")).rows[0]
     means = np.bincount(cell, given * net) / np.bincount(cell, before[:, 0])

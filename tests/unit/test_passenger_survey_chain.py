@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ravenstein.core.errors import SurveyError
+from ravenstein.passenger_survey.cells import cells
 from ravenstein.passenger_survey.chain import Month, Rules, factors, weigh
-from ravenstein.passenger_survey.collapse import collapsed
+from ravenstein.passenger_survey.collapse import collapsed, settled
 from ravenstein.passenger_survey.migrants import (
     Totals,
     described,
@@ -102,7 +103,7 @@ def test_a_shift_alone_is_kept_as_certain():
 
 def test_small_cells_are_joined_with_the_smallest_neighbour():
     # A 1, B 5, C 3 interviews in one neighbourhood, D 1 alone in another
-    held = np.ones((10, 2)), np.ones(10)
+    held = np.ones(10, dtype=bool)
     cell = ["A"] + ["B"] * 5 + ["C"] * 3 + ["D"]
     around = [1] * 9 + [2]
     sides, told = collapsed(
@@ -114,23 +115,36 @@ def test_small_cells_are_joined_with_the_smallest_neighbour():
     assert told == ["A+C joined, 1 of them too small", "D too small, without a neighbour"]
 
 
-def test_a_cell_that_a_replicate_empties_is_joined_in_all():
-    held, every = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]]), np.ones(3)
-    sides, told = collapsed(
-        (held, every),
-        ([["A", "B", "B"]], [["A", "B"]]),
-        [7, 7],
-        ([[1, 1, 1]], [[1, 1]]),
-        gives_way=0,
-    )
-    assert sides[1][0].tolist() == ["A+B", "A+B"]
-    assert told == ["A+B joined, 1 of them too small"]
-    full, silent = collapsed(
-        (held[:, :1], every), ([["A", "B", "B"]], [["A", "B"]]), [7, 7], ([[1, 1, 1]], [[1, 1]]),
-        gives_way=0,
-    )  # fmt: skip
-    assert full[1][0] == ["A", "B"]
-    assert silent == []
+def test_a_cell_that_a_replicate_empties_is_joined_in_that_replicate():
+    # A 1, B 2, C 2 interviews: the first replicate empties A, the second A and B, the third none
+    known = cells([np.array(["A", "B", "B", "C", "C"])])
+    around = ([np.ones(5)],)
+    above = np.array([[10.0, 10, 10, 10], [20, 20, 20, 20], [30, 30, 30, 30]])
+    below = np.array([[1.0, 0, 0, 3], [4, 2, 0, 3], [5, 4, 6, 3]])
+    told = settled(above, below, known, np.array([1, 2, 2]), around)
+    assert above[:, 1].tolist() == [30, 30, 30], "with B, which has as few interviews as C"
+    assert below[:, 1].tolist() == [2, 2, 4]
+    assert above[:, 2].tolist() == [60, 60, 60]
+    assert below[:, 2].tolist() == [6, 6, 6]
+    assert above[:, [0, 3]].tolist() == [[10, 10], [20, 20], [30, 30]]
+    assert told == ["A + B joined in 1 of 3 replicates", "A + B + C joined in 1 of 3 replicates"]
+    lost = np.array([[1.0, 0.0]])
+    one = cells([np.array(["A"])])
+    told = settled(np.array([[5.0, 5]]), lost, one, np.array([1]), ([np.ones(1)],))
+    assert told == ["A left empty, without a neighbour in 1 of 1 replicates"]
+
+
+def test_replicates_that_empty_cells_keep_the_totals_and_not_the_sample():
+    given = month()
+    rng = np.random.default_rng(3)
+    drawn = np.hstack([np.ones((400, 1)), rng.choice([0.0, 1.0], (400, 40), p=[0.5, 0.5])])
+    first = np.flatnonzero(given.contacts["portroute"] == 110)
+    drawn[first, 1] = 0  # all of a route and its unsampled cells, in one replicate
+    plain, found = weigh(given, drawn[:, :1]), weigh(given, drawn)
+    assert found.final[:, 0].tolist() == plain.final[:, 0].tolist()
+    by_sea = given.contacts["portroute"] == 610
+    assert found.final[by_sea, 2:].sum(axis=0) == pytest.approx(np.full(39, 18000))
+    assert ("traffic", "110/1 left empty, without a neighbour in 1 of 40 replicates") in found.notes
 
 
 def test_strata_with_possible_shifts_and_no_interviews_are_told():

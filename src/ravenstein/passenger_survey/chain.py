@@ -118,9 +118,11 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
 
     Returns:
         The weights. Cells of non-response, minimums, traffic or unsampled passengers that are too
-        small are joined with neighbours (`collapse.collapsed`), in all replicates alike: port
-        groups give way within air, or within sea and tunnel, and the direction; weekdays within
-        the port group; countries and regions of residence within theirs. They are named.
+        small are joined with neighbours (`collapse.collapsed`), in the full sample and in all
+        replicates; a cell that a replicate empties by the same rule in that replicate alone
+        (`collapse.settled`), so that the full sample does not depend on replicates. Port groups
+        give way within air, or within sea and tunnel, and the direction; weekdays within the port
+        group; countries and regions of residence within theirs. They are named.
 
     Raises:
         SurveyError: If answers contradict each other, or a stage cannot weigh them.
@@ -134,9 +136,9 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     def joined(
         name: str, sides: Strata, amount: Any, within: Strata, gives_way: int, rows: Any = None
     ) -> Strata:
-        counted = np.ones(held.shape[0]) if rows is None else rows
+        counted = (held[:, 0] > 0) & (True if rows is None else rows)
         sides, told = collapsed(
-            (held, counted), sides, amount, within, gives_way=gives_way, least=rules.collapse_below
+            counted, sides, amount, within, gives_way=gives_way, least=rules.collapse_below
         )
         notes.extend((name, note) for note in told)
         return sides
@@ -152,12 +154,12 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     )
     missed = t["migtotal"] + t["ordtotal"]
     silent, flow = c["response"] == _SILENT, ("arrivedepart",)
-    by = joined("nonresponse", _sides(c, t, "nonresponse_group", *flow), missed,
-                _sides(c, t, _FAMILY, *flow), 0, ~silent)  # fmt: skip
+    wide = _sides(c, t, _FAMILY, *flow)
+    by = joined("nonresponse", _sides(c, t, "nonresponse_group", *flow), missed, wide, 0, ~silent)
     sub = joined("nonresponse", ([*by[0], c["weekday"]], [*by[1], t["weekday"]]), missed, by, 2)
     done("nonresponse", stages.nonresponse(
         held, (by[0], [sub[0][2]]), (by[1], [sub[1][2]], missed), (migrant(c), silent),
-        (c["migsi"], c["tandtsi"]),
+        (c["migsi"], c["tandtsi"]), wide,
     ))  # fmt: skip
     kind = np.select(
         [c["response"] < _MINIMUM, c["response"] == _MINIMUM],
@@ -165,18 +167,19 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
         stages.MIGRATION_SLOT,
     )
     least = _some(c, kind == stages.MINIMUM)
+    wide = _sides(c, least, "minimums_group")
     sides = joined("minimums", _sides(c, least, "minimums_group", "minimums_country"),
-                   np.ones(least["response"].size), _sides(c, least, "minimums_group"), 1,
-                   kind == stages.FULL)  # fmt: skip
-    done("minimums", stages.minimums(held, sides[0], kind))
+                   np.ones(least["response"].size), wide, 1, kind == stages.FULL)  # fmt: skip
+    done("minimums", stages.minimums(held, sides[0], kind, wide[:1]))
     t = month.traffic
-    sides = joined("traffic", _sides(c, t, "traffic_group", *flow), t["passengers"],
-                   _sides(c, t, _FAMILY, *flow), 0)  # fmt: skip
-    done("traffic", stages.traffic(held, sides[0], (sides[1], t["passengers"])))
+    wide = _sides(c, t, _FAMILY, *flow)
+    sides = joined("traffic", _sides(c, t, "traffic_group", *flow), t["passengers"], wide, 0)
+    done("traffic", stages.traffic(held, sides[0], (sides[1], t["passengers"]), wide))
     c, t = (_known_region(given) for given in (c, month.unsampled))
+    wide = _sides(c, t, "unsampled_group", *flow)
     sides = joined("unsampled", _sides(c, t, "unsampled_group", "unsampled_region", *flow),
-                   t["passengers"], _sides(c, t, "unsampled_group", *flow), 1)  # fmt: skip
-    done("unsampled", stages.unsampled(held, sides[0], (sides[1], t["passengers"])))
+                   t["passengers"], wide, 1)  # fmt: skip
+    done("unsampled", stages.unsampled(held, sides[0], (sides[1], t["passengers"]), wide))
     if month.imbalance is not None:
         given = month.imbalance
         done("imbalance", stages.imbalance(

@@ -1,4 +1,4 @@
-"""Cells that are too small, joined with neighbours, in the sample and every replicate alike."""
+"""Cells too small, or emptied by a replicate, joined with neighbours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.passenger_survey.cells import cells, sums
+from ravenstein.passenger_survey.cells import cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,23 +20,22 @@ if TYPE_CHECKING:
 
 
 def collapsed(
-    held: tuple[Weights, Any],
+    counted: NDArray[np.bool_],
     sides: Sides,
-    amount: NDArray[Any],
-    within: tuple[Columns, Columns],
+    amount: Any,
+    within: tuple[Columns, ...],
     *,
     gives_way: int,
     least: int = 1,
 ) -> tuple[Sides, list[str]]:
     """Return columns of interviews and of a table in which cells too small are joined.
 
-    A cell is too small if the table has an amount for it but fewer than `least` interviews carry
-    weight there, or none in one of the replicates. The smallest such cell is joined with the
-    neighbour that has fewest interviews, until no cell is too small or the neighbourhood is one
-    cell; ties go by label.
+    A cell is too small if the table has an amount for it but fewer than `least` interviews count
+    there. The smallest such cell is joined with the neighbour that has fewest interviews, until no
+    cell is too small or the neighbourhood is one cell; ties go by label.
 
     Args:
-        held: Weights of the interviews so far [n, R], and whether each counts here [n].
+        counted: Whether each interview counts, in the full sample [n].
         sides: Columns of the cells, of the interviews [n] and of the table [m].
         amount: What the table holds, such as passengers [m].
         within: Columns of the neighbourhood, of the interviews and of the table.
@@ -48,57 +47,106 @@ def collapsed(
     """
     fine = cells(*sides)
     there = np.bincount(fine.rows[1], amount, minlength=fine.count) > 0
-    weights, counts = held
-    counted = fine.rows[0][(weights[:, 0] > 0) & np.asarray(counts, dtype=np.bool_)]
-    cases = np.bincount(counted, minlength=fine.count)
-    total = sums(weights, fine.rows[0], fine.count, counts)
-    small = there & ((cases < least) | (total <= 0).any(axis=1))
+    cases = np.bincount(fine.rows[0][counted], minlength=fine.count)
+    small = there & (cases < least)
     if not small.any():
         return sides, []
-    wide = cells(*within)
-    around = np.zeros(fine.count, dtype=np.int64)
-    for side in (1, 0):  # where a cell lies in two neighbourhoods, that of its interviews counts
-        around[fine.rows[side]] = wide.rows[side]
+    around = _neighbourhoods(fine, within)
     parts = {i: [i] for i in range(fine.count)}
     for neighbourhood in np.unique(around[small]).tolist():
         members = np.flatnonzero((around == neighbourhood) & (there | (cases > 0)))
-        parts |= _joined(fine, members, (there, cases, total), least)
+        for group in _joined(members, (there, cases, cases), fine.labels, least):
+            parts |= dict.fromkeys(group, group)
     return _renamed(fine, sides, parts, gives_way), _told(fine, parts, gives_way, small)
 
 
+def settled(
+    above: Weights, below: Weights, known: Cells, cases: Codes, within: tuple[Columns, ...]
+) -> list[str]:
+    """Join cells that a replicate empties with neighbours, in that replicate, by the same rule.
+
+    Args:
+        above: What each cell's weights are to sum to [cells, R]; changed in place.
+        below: What they sum to [cells, R]; changed in place. The full sample comes first, and
+            none of its cells is empty.
+        known: The cells.
+        cases: Interviews of each cell in the full sample [cells].
+        within: Columns of the neighbourhood, of each table that the cells are of.
+
+    Returns:
+        What was joined, in words.
+    """
+    empty = (below <= 0) & (above > 0)
+    chosen = np.flatnonzero(empty.any(axis=0))
+    if not chosen.size:
+        return []
+    around, labels = _neighbourhoods(known, within), known.labels
+    concerned = np.isin(around, around[empty.any(axis=1)])
+    state = np.where(concerned[:, None], below[:, chosen] > 0, True)
+    patterns, which = np.unique(state, axis=1, return_inverse=True)
+    counts: dict[tuple[int, ...], int] = {}
+    for number in range(patterns.shape[1]):
+        columns = chosen[which.ravel() == number]
+        have, need = patterns[:, number].astype(np.int64), above[:, columns[0]] > 0
+        for neighbourhood in np.unique(around[need & (have == 0)]).tolist():
+            members = np.flatnonzero((around == neighbourhood) & (need | (have > 0)))
+            for group in _joined(members, (need, have, cases), labels, 1):
+                if len(group) > 1 or not have[group[0]]:
+                    counts[tuple(group)] = counts.get(tuple(group), 0) + columns.size
+                for side in (above, below) if len(group) > 1 else ():
+                    side[np.ix_(group, columns)] = side[np.ix_(group, columns)].sum(axis=0)
+    replicates = below.shape[1] - 1
+    return [
+        " + ".join(labels[i] for i in group)
+        + (" joined" if len(group) > 1 else " left empty, without a neighbour")
+        + f" in {counts[group]} of {replicates} replicates"
+        for group in sorted(counts)
+    ]
+
+
+def _neighbourhoods(known: Cells, within: tuple[Columns, ...]) -> Codes:
+    """Return the neighbourhood of each cell; that of its interviews, where it lies in two."""
+    wide = cells(*within)
+    around = np.zeros(known.count, dtype=np.int64)
+    for rows, wide_rows in reversed(list(zip(known.rows, wide.rows, strict=True))):
+        around[rows] = wide_rows
+    return around
+
+
 def _joined(
-    fine: Cells, members: Codes, known: tuple[NDArray[Any], Codes, Weights], least: int
-) -> dict[int, list[int]]:
-    """Return the cells of a neighbourhood in groups, by each cell in them."""
-    there, cases, total = known
-    labels = fine.labels
-    groups = [([i], bool(there[i]), int(cases[i]), total[i]) for i in members.tolist()]
+    members: Codes,
+    known: tuple[NDArray[np.bool_], Codes, Codes],
+    labels: Sequence[str],
+    least: int,
+) -> list[list[int]]:
+    """Return the cells of a neighbourhood in groups, each with enough where it is needed.
 
-    def rank(group: tuple[list[int], bool, int, Weights]) -> tuple[int, str]:
-        return group[2], labels[group[0][0]]
+    Args:
+        members: The cells.
+        known: Whether each cell needs any, how many it has, and its interviews for the order.
+        labels: Their labels, for the order of ties.
+        least: How many a group that needs any must have.
+    """
+    need, have, cases = known
+    groups = [[i] for i in members.tolist()]
 
-    while len(groups) > 1:
-        small = [g for g in groups if g[1] and (g[2] < least or bool((g[3] <= 0).any()))]
-        if not small:
-            break
-        first = min(small, key=rank)
-        groups = [g for g in groups if g is not first]
-        second = min(groups, key=rank)
-        groups = [g for g in groups if g is not second]
-        groups.append(
-            (
-                sorted(first[0] + second[0]),
-                first[1] or second[1],
-                first[2] + second[2],
-                first[3] + second[3],
-            )
-        )
-    return {i: group[0] for group in groups for i in group[0]}
+    def rank(group: list[int]) -> tuple[int, str]:
+        return int(cases[group].sum()), labels[group[0]]
+
+    def short(group: list[int]) -> bool:
+        return bool(need[group].any()) and int(have[group].sum()) < least
+
+    while len(groups) > 1 and any(map(short, groups)):
+        first = min(filter(short, groups), key=rank)
+        others = [g for g in groups if g is not first]
+        second = min(others, key=rank)
+        groups = [g for g in others if g is not second] + [sorted(first + second)]
+    return groups
 
 
 def _renamed(fine: Cells, sides: Sides, parts: dict[int, list[int]], gives_way: int) -> Sides:
     names = np.array(
-        ["+".join(fine.parts[i][gives_way] for i in parts[i0]) for i0 in range(fine.count)],
+        ["+".join(fine.parts[i][gives_way] for i in parts[cell]) for cell in range(fine.count)],
         dtype=object,
     )
     renamed = []

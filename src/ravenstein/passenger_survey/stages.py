@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.passenger_survey.cells import cells, multiply, refuse, rounded, sums
+from ravenstein.passenger_survey.collapse import settled
 from ravenstein.survey.stages import codes
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.passenger_survey.cells import Cells, Codes, Weights
+
+    Within = tuple[Sequence[Any], ...]
 
 FULL, MINIMUM, MIGRATION_SLOT = 0, 1, 2
 _LEAST, _MOST = 50, 5000
@@ -163,6 +166,7 @@ def nonresponse(
     tallies: tuple[Sequence[Any], Sequence[Any], Any],
     flags: tuple[Any, Any],
     intervals: tuple[Any, Any],
+    within: Within | None = None,
 ) -> Stage:
     r"""Weigh respondents for those who were not interviewed.
 
@@ -173,20 +177,23 @@ def nonresponse(
         tallies: The same of the tally file, and its non-contacts [m].
         flags: Whether a row is a migrant, and whether it is a non-respondent [n].
         intervals: `MIGSI` and `TANDTSI`: intervals of screening and of the full interview [n].
+        within: Neighbourhoods of the groups, of interviews [n] and tallies [m]: groups that a
+            replicate empties are joined within them, in that replicate (`collapse.settled`).
 
     Returns:
         $w_2$ = base for migrants, base · TANDTSI/MIGSI for others; base = $(NR_g+R_g)/R_g$, where
         $NR_g$ is the non-contacts grossed by the mean $w_1$ of their sub-stratum plus the weights
-        of non-respondents, and $R_g$ the weights of respondents. 0 for non-respondents.
+        of non-respondents, and $R_g$ the weights of respondents. 0 for non-respondents. In a
+        replicate that empties a sub-stratum, the mean is that of its group.
 
     Raises:
         SurveyError: If a group has non-contacts but no respondents, a tally lies where there are
             no interviews, or an interval is missing.
     """
-    by, within = groups
-    tally_by, tally_within, missed = tallies
+    by, inner = groups
+    tally_by, tally_inner, missed = tallies
     group = cells(by, tally_by)
-    fine = cells((*by, *within), (*tally_by, *tally_within))
+    fine = cells((*by, *inner), (*tally_by, *tally_inner))
     of, sub = group.rows[0], fine.rows[0]
     missed = np.asarray(missed, dtype=np.float64)
     migrant, silent = (np.asarray(flag) == 1 for flag in flags)
@@ -200,9 +207,11 @@ def nonresponse(
             f"{int(lost[where].sum())} non-contacts in {fine.named(where)}",
             "Correct the tally file, or merge the sub-strata with neighbours.",
         )  # fmt: skip
-    mean = sums(prior, sub, fine.count) / np.maximum(rows, 1)[:, None]
     upper = np.zeros(fine.count, dtype=np.int64)
     upper[sub], upper[fine.rows[1]] = of, group.rows[1]
+    mean = sums(prior, sub, fine.count) / np.maximum(rows, 1)[:, None]
+    all_rows = np.maximum(np.bincount(of, minlength=group.count), 1)[:, None]
+    mean = np.where(mean > 0, mean, (sums(prior, of, group.count) / all_rows)[upper])
     grossed = sums(mean * lost[:, None], upper, group.count)
     grossed += sums(prior, of, group.count, silent)
     answered = sums(prior, of, group.count, ~silent)
@@ -213,7 +222,7 @@ def nonresponse(
             "non-response", "A group has non-response but no respondents.",
             "respondents in every group", group.named(where), "Merge the group with a neighbour.",
         )  # fmt: skip
-    base = np.where(answered > 0, (grossed + answered) / np.where(answered > 0, answered, 1), 1.0)
+    base, told = _ratio(grossed + answered, answered, group, cases, within)
     migsi, tandtsi = (np.asarray(step, dtype=np.float64) for step in intervals)
     lacking = ~silent & ~migrant & ~(tandtsi > 0)
     if lacking.any():
@@ -223,16 +232,27 @@ def nonresponse(
             f"{int(lacking.sum())} rows without", "Give TANDTSI of the shift.",
         )  # fmt: skip
     times = np.where(silent, 0.0, np.where(migrant, 1.0, tandtsi / migsi))
-    return Stage(_with_one(base), of, times, group, of, cases)
+    return Stage(_with_one(base), of, times, group, of, cases, told)
 
 
-def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
+def _ratio(
+    above: Weights, below: Weights, known: Cells, cases: Codes, within: Within | None
+) -> tuple[Weights, tuple[str, ...]]:
+    """Return ratios of cells, 1 where both are 0, and which cells replicates joined."""
+    told = settled(above, below, known, cases, within) if within else []
+    return np.where(below > 0, above / np.where(below > 0, below, 1), 1.0), tuple(told)
+
+
+def minimums(
+    prior: Weights, strata: Sequence[Any], kind: Any, within: Within | None = None
+) -> Stage:
     r"""Weigh full interviews for those who gave only the least answers.
 
     Args:
         prior: $w_1w_2$ [n, R].
         strata: Columns of the stratum: minimums port group, country group [n].
         kind: 0 full or partial interview, 1 minimum, 2 migrant in another slot [n].
+        within: Neighbourhoods of the strata [n], as of `nonresponse`.
 
     Returns:
         $w_3 = (\sum_{0,1} w_1w_2)/(\sum_0 w_1w_2)$ for full interviews, 0 for minimums, 1 for
@@ -254,19 +274,25 @@ def minimums(prior: Weights, strata: Sequence[Any], kind: Any) -> Stage:
             "full interviews beside minimums", known.named(alone),
             "Merge the strata with neighbours.",
         )  # fmt: skip
-    ratio = np.where(fulls > 0, (fulls + lasts) / np.where(fulls > 0, fulls, 1), 1.0)
+    ratio, told = _ratio(fulls + lasts, fulls, known, cases, within)
     takes = np.where(full, of, known.count)
     times = np.where(least, 0.0, 1.0)
-    return Stage(_with_one(ratio), takes, times, known, of, cases)
+    return Stage(_with_one(ratio), takes, times, known, of, cases, told)
 
 
-def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
+def traffic(
+    prior: Weights,
+    strata: Sequence[Any],
+    totals: tuple[Sequence[Any], Any],
+    within: Within | None = None,
+) -> Stage:
     r"""Weigh interviews to the passengers of each port group and direction.
 
     Args:
         prior: $d = w_1w_2w_3$ [n, R].
         strata: Columns of the cell: sampling port group, direction [n].
         totals: The same columns of the port traffic, and its passengers [m].
+        within: Neighbourhoods of the cells, as of `nonresponse`.
 
     Returns:
         $w_4$ = passengers / $\sum d$ of the cell; 0 for rows without prior weight.
@@ -282,8 +308,9 @@ def traffic(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], 
     counted = prior[:, 0] > 0
     cases = np.bincount(of[counted], minlength=known.count)
     _refuse_one_sided("traffic", known, cases, total)
-    factor = np.where(held > 0, total[:, None] / np.where(held > 0, held, 1), 0.0)
-    return Stage(_with_one(factor), of, counted.astype(np.float64), known, of, cases)
+    wanted = np.repeat(total[:, None].astype(np.float64), held.shape[1], axis=1)
+    factor, told = _ratio(wanted, held, known, cases, within)
+    return Stage(_with_one(factor), of, counted.astype(np.float64), known, of, cases, told)
 
 
 def _refuse_one_sided(stage: str, known: Cells, cases: Codes, total: Any) -> None:
@@ -300,13 +327,19 @@ def _refuse_one_sided(stage: str, known: Cells, cases: Codes, total: Any) -> Non
             )  # fmt: skip
 
 
-def unsampled(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any], Any]) -> Stage:
+def unsampled(
+    prior: Weights,
+    strata: Sequence[Any],
+    totals: tuple[Sequence[Any], Any],
+    within: Within | None = None,
+) -> Stage:
     r"""Weigh up to passengers on routes and at hours that are not sampled.
 
     Args:
         prior: $p = d\,w_4$ [n, R].
         strata: Columns of the cell: unsampled port group, region group, direction [n].
         totals: The same columns of the unsampled traffic, and its passengers [m].
+        within: Neighbourhoods of the cells, as of `nonresponse`.
 
     Returns:
         $w_5 = (\sum p + U)/\sum p$ of the cell.
@@ -329,8 +362,8 @@ def unsampled(prior: Weights, strata: Sequence[Any], totals: tuple[Sequence[Any]
             f"{known.named(alone)}: {total[alone].sum():,.0f} passengers",
             "Merge the cells with neighbours: they would be lost.",
         )  # fmt: skip
-    factor = np.where(held > 0, (held + total[:, None]) / np.where(held > 0, held, 1), 1.0)
-    return Stage(_with_one(factor), of, np.ones(of.size), known, of, cases)
+    factor, told = _ratio(held + total[:, None], held, known, cases, within)
+    return Stage(_with_one(factor), of, np.ones(of.size), known, of, cases, told)
 
 
 def imbalance(

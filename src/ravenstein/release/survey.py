@@ -247,8 +247,8 @@ def _grouped(notes: Iterable[Row]) -> list[Row]:
     """Return notes that are alike but for their numbers once, as in the last of their months."""
     found: dict[tuple[str, str], Row] = {}
     for row in notes:
-        same = row["note"] if _joined(row) else re.sub(r"[\d,]+", "", row["note"])
-        key = row["stage"], same
+        changing = r" in \d+ of \d+ replicates" if _joined(row) else r"[\d,]+"
+        key = row["stage"], re.sub(changing, "", row["note"])
         months = found[key]["months"] + 1 if key in found else 1
         found[key] = {"stage": row["stage"], "note": row["note"], "months": months}
     order = list(STAGES.labels)
@@ -257,4 +257,4 @@ def _grouped(notes: Iterable[Row]) -> list[Row]:
 
 
 def _joined(note: Row) -> bool:
-    return " joined, " in note["note"]
+    return " joined" in note["note"] or "without a neighbour" in note["note"]
