@@ -53,7 +53,7 @@ def naive_weights(
     """
     frame = pd.DataFrame(dict(contacts))
     stages = {
-        "shift": partial(shift_weight, shifts=pd.DataFrame(dict(shifts))),
+        "shift": partial(shift_weight, shifts=pd.DataFrame(dict(shifts)), factor=factor),
         "nonresponse": partial(nonresponse_weight, tallies=pd.DataFrame(dict(nonresponse))),
         "minimums": minimums_weight,
         "traffic": partial(traffic_weight, traffic=pd.DataFrame(dict(traffic))),
@@ -96,8 +96,13 @@ def look_up(contacts: pd.DataFrame, cells: pd.DataFrame, keys: list[str], name: 
     return pd.Series(found[name].to_numpy(), index=contacts.index)
 
 
-def shift_weight(contacts: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
-    """w1: possible over sampled shifts or crossings of the stratum, times the interval."""
+def shift_weight(
+    contacts: pd.DataFrame, shifts: pd.DataFrame, factor: np.ndarray | None = None
+) -> pd.Series:
+    """w1: possible over sampled shifts or crossings of the stratum, times the interval.
+
+    A shift drawn twice in a replicate is sampled twice.
+    """
     crossing = contacts["portroute"].between(600, 899)
     units = contacts.assign(crossing=crossing, shuttle=contacts["shuttle"].where(crossing, 0))
     rows = shifts.assign(crossing=shifts["portroute"].between(600, 899))
@@ -110,6 +115,10 @@ def shift_weight(contacts: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
     sampled = look_up(units, cells, STRATA, "sampled")
     if not ((possible > 0) & (sampled > 0)).all():
         raise ValueError("shift: interviews of strata without possible or sampled shifts")
+    if factor is not None:
+        once = units.assign(factor=factor).drop_duplicates([*STRATA, "shiftno", "shuttle"])
+        drawn = once.groupby(STRATA, as_index=False)["factor"].mean()
+        sampled = sampled * look_up(units, drawn, STRATA, "factor").replace(0.0, 1.0)
     return possible / sampled * contacts["migsi"]
 
 

@@ -89,6 +89,11 @@ class PassengerSurvey(_Section):
         description="Largest final weight, as a multiple of the month's median; what is cut off "
         "is given to the others; no limit where not given",
     )
+    stays: Literal["donor", "mean"] = Field(
+        "donor",
+        description="Nights that were not stated: those of a donor drawn from the class, or the "
+        "class's rounded mean as in the system of 2017, which hides short and long stays",
+    )
 
 
 class NewRoute(_Section):

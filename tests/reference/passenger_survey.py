@@ -18,6 +18,9 @@ import pandas as pd
 from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey import stages
 from ravenstein.passenger_survey.cells import cells, rounded
+from ravenstein.passenger_survey.imbalance import imbalance as imbalance_weight
+from ravenstein.passenger_survey.imputation import imputed_stays
+from ravenstein.passenger_survey.shift import shift as shift_weight
 from ravenstein.survey.design import Selection, design
 from ravenstein.survey.estimates import total
 from ravenstein.survey.replicates import bootstrap
@@ -41,7 +44,7 @@ def columns(frame: pd.DataFrame, *names: str) -> list[np.ndarray]:
 
 def shift(survey, extra):
     names = ("SHIFT_PORT_GRP_PV", "ARRIVEDEPART", "WEEKDAY_END_PV", "AM_PM_NIGHT_PV")
-    return stages.shift(
+    return shift_weight(
         columns(survey, *names),
         (columns(extra["shifts"], *names), extra["shifts"].TOTAL),
         (survey.SHIFTNO.to_numpy(), survey.SHUTTLE.to_numpy()),
@@ -89,7 +92,7 @@ def unsampled(survey, extra):
 
 
 def imbalance(survey, extra):
-    return stages.imbalance(
+    return imbalance_weight(
         prior(survey), survey.PORTROUTE, survey.FLOW, survey.IMBAL_ELIGIBLE_PV,
         (survey.IMBAL_PORT_FACT_PV, survey.IMBAL_CTRY_FACT_PV),
     ).weights  # fmt: skip
@@ -102,7 +105,7 @@ def final(survey, extra):
 def stay(survey, extra):
     given = columns(survey, "STAYIMPCTRYLEVEL4_PV", "STAY_PURPOSE_GRP_PV")
     donor = (survey.STAY_IMP_FLAG_PV == 0) & survey.NUMNIGHTS.notna()
-    return stages.imputed_stays([given], donor, survey.NUMNIGHTS)[:, None]
+    return imputed_stays([given], donor, survey.NUMNIGHTS)[:, None]
 
 
 STAGES: dict[str, tuple[Callable, str]] = {
@@ -268,7 +271,7 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
     ports = sides(u, "UNSAMP_PORT_GRP_PV")
     ran(stages.unsampled(held, here, (there, u.UNSAMP_TOTAL), ports), "unsampled")
     own = (d.IMBAL_PORT_FACT_PV, d.IMBAL_CTRY_FACT_PV)
-    ran(stages.imbalance(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own), "imbalance")
+    ran(imbalance_weight(held, d.PORTROUTE, d.FLOW, d.IMBAL_ELIGIBLE_PV, own), "imbalance")
     assert np.abs(held[:, 0] - given).max() < 1e-3, "the full sample is the official one"
     # linearised: y less the mean of its traffic cell, on the scale of the weights before
     cell = cells(columns(d, "SAMP_PORT_GRP_PV", "ARRIVEDEPART")).rows[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravenstein.passenger_survey import stages
+from ravenstein.passenger_survey.imbalance import imbalance
 from ravenstein.store.database import memory_store
 from ravenstein.store.rows import Shape, read_rows
 from ravenstein.survey import estimates
@@ -54,7 +54,7 @@ def test_the_published_rule_slips_on_five_routes(shared):
     assert differ.sum() == 1050
     assert set(survey.PORTROUTE[differ]) == {621, 632, 633, 634, 811}
     made = [
-        stages.imbalance(
+        imbalance(
             prior(survey), survey.PORTROUTE, survey.FLOW, survey.IMBAL_ELIGIBLE_PV,
             (factor, survey.IMBAL_CTRY_FACT_PV),
         ).weights[:, 0]
@@ -71,7 +71,7 @@ def test_the_published_rule_slips_on_five_routes(shared):
 def test_routes_without_residents_are_reported(shared):
     folder = shared / "reference/ips_2017/imbalance_weight"
     survey = pd.read_csv(folder / "input_survey.csv", low_memory=False)
-    found = stages.imbalance(
+    found = imbalance(
         prior(survey), survey.PORTROUTE, survey.FLOW, survey.IMBAL_ELIGIBLE_PV,
         (survey.IMBAL_PORT_FACT_PV, survey.IMBAL_CTRY_FACT_PV),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey.cells import cells
 from ravenstein.passenger_survey.chain import Month, Rules, factors, weigh
 from ravenstein.passenger_survey.collapse import collapsed, settled
+from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import (
     Totals,
     described,
@@ -17,7 +18,7 @@ from ravenstein.passenger_survey.migrants import (
     short_term,
 )
 from ravenstein.passenger_survey.quality import cell_report, extremes
-from ravenstein.passenger_survey.results import imputed_nights, results
+from ravenstein.passenger_survey.results import results
 
 
 def month(n=400, seed=1):
@@ -273,13 +274,20 @@ def test_flows_by_hand():
         "reason": np.array(["x", "x", "x"]),
     }
     totals.add(columns, np.array([[10.0, 9, 11], [5, 5, 5], [4, 4, 4]]))
-    rows = flows(totals, "long_term", "all", "citizenship")
+    rows = flows(totals, "long_term", {2010: 12}, "all", "citizenship")
     whole = [i for i, by in enumerate(rows["by"]) if by == "all"]
     assert [rows["persons"][i] for i in whole] == [15, 4, 11]
-    assert [rows["standard_error"][i] for i in whole] == pytest.approx([np.sqrt(2), 0, np.sqrt(2)])
-    assert [rows["cv"][i] for i in whole] == pytest.approx([np.sqrt(2) / 15, 0, np.sqrt(2) / 11])
+    error = np.sqrt(2)
+    assert [rows["standard_error"][i] for i in whole] == [pytest.approx(error), None, error]
+    assert [rows["cv"][i] for i in whole] == [pytest.approx(error / 15), None, error / 11]
+    assert [rows["lower"][i] for i in whole] == [pytest.approx(15 - 1.96 * error), None,
+                                                 pytest.approx(11 - 1.96 * error)]  # fmt: skip
     assert [rows["contacts"][i] for i in whole] == [2, 1, 3]
     assert set(rows["definition"]) == {"long_term"}
+    assert set(rows["months"]) == {12}
+    nobody = flows(Totals(totals.labels, 2), "long_term", {2010: 1}, "all", "citizenship")
+    assert nobody["flow"] == ["immigration", "emigration", "net"], "none is a figure too"
+    assert nobody["persons"] == [0, 0, 0]
     assert ("emigration", "b") not in zip(rows["flow"], rows["category"], strict=True)
     given = totals.estimate()
     assert given.point.sel(citizenship="a", direction="immigration").item() == 10

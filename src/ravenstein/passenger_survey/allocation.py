@@ -38,6 +38,8 @@ class ShiftFrame:
         cost: Cost of an ordinary and a migration shift [H, 2].
         least: Fewest ordinary shifts, and fewest of both kinds together [H, 2].
         design_effect: What weighting adds to the variance of immigration and emigration [2].
+        finite: Whether a survey of all shifts and passengers has no error; else, as in published
+            errors without a finite population correction, it has.
 
     Notes:
         A shift's migrants have the variance $\mu+\varphi\mu^2$; as estimated from every k-th
@@ -52,6 +54,7 @@ class ShiftFrame:
     cost: Floats
     least: Floats
     design_effect: tuple[float, float] = (1.0, 1.0)
+    finite: bool = True
 
     @property
     def spread(self) -> Floats:
@@ -74,7 +77,7 @@ class ShiftFrame:
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """Designs none of which another beats at its cost, from the smallest to the dearest.
+    """Designs from the smallest to the dearest, each the one before and the shift that tells most.
 
     Args:
         smallest: Shifts of the first design [H, 2].
@@ -123,8 +126,9 @@ def expected_errors(frame: ShiftFrame, shifts: Any) -> Floats:
 
     Notes:
         With $n=n_o+n_m$ shifts of a stratum in one estimator,
-        $V=\sum_h\frac{N^2}{n^2}(n_ov_o+n_mv_m)-N(\mu+\varphi\mu^2)$, times the design effect of
-        the direction; directions are independent.
+        $V=\sum_h\frac{N^2}{n^2}(n_ov_o+n_mv_m)-N(\mu+\varphi\mu^2)$, without the last term where
+        the frame is not finite, times the design effect of the direction; directions are
+        independent.
 
     Source:
         Cochran, Sampling Techniques, 1977, section 10.3.
@@ -158,8 +162,9 @@ def _errors(into: float, out: float) -> Floats:
 def _variance(frame: ShiftFrame, shifts: Floats) -> Floats:
     number = shifts.sum(axis=1)
     inside = (shifts * frame.spread).sum(axis=1)
-    variance = frame.possible**2 / number**2 * inside - frame.possible * frame.certain
-    return np.asarray(np.maximum(variance, 0))
+    variance = frame.possible**2 / number**2 * inside
+    less = frame.possible * frame.certain if frame.finite else 0.0
+    return np.asarray(np.maximum(variance - less, 0))
 
 
 def frontier(frame: ShiftFrame, most: float, importance: Sequence[float] = (1, 1, 1)) -> Frontier:
@@ -173,7 +178,9 @@ def frontier(frame: ShiftFrame, most: float, importance: Sequence[float] = (1, 1
     Notes:
         From the fewest shifts on, the shift is added that lowers the variance most for its cost.
         As the variance is a sum over strata, each convex in its shifts, no design of the same
-        or less cost is better than one of the path, as long as shifts of one kind are added.
+        cost is better than one of the path where shifts of one kind, of one cost, are added: so
+        it is where migration shifts are no dearer and screen no more coarsely than ordinary ones.
+        Elsewhere the path is a heuristic.
 
     Source:
         Fox, Management Science 13, 1966 (marginal allocation).
@@ -269,5 +276,5 @@ def shares(interviewed: Any, passengers: Any) -> Floats:
         of all, one with many interviews its own (gamma prior worth one interview).
     """
     found, among = (np.asarray(part, dtype=np.float64) for part in (interviewed, passengers))
-    overall = found.sum() / among.sum()
+    overall = max(found.sum(), 0.5) / among.sum()  # half a migrant where there is none
     return np.asarray((found + 1) / (among + 1 / overall))

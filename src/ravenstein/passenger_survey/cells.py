@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
 _MISSING = "–"
+_WHOLE = re.compile(r"(-?)([0-9]+)(?:\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,12 @@ def _kinds(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
 
 
 def _text(value: Any) -> str:
-    """Return a code as text: numbers without decimals, blanks off, missing as a dash."""
+    """Return a code as text: whole numbers without decimals, blanks off, missing as a dash."""
     missing = value is None or (isinstance(value, float) and np.isnan(value))
     text = "" if missing else str(value).strip()
-    if text.replace(".", "", 1).lstrip("-").isdigit():
-        text = f"{float(text):g}"
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        text = f"{whole[1]}{whole[2].lstrip('0') or '0'}"
     return text if text and text.lower() != "nan" else _MISSING
 
 

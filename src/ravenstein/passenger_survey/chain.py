@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ravenstein.core.errors import SurveyError, listed
 from ravenstein.passenger_survey import stages
 from ravenstein.passenger_survey.cells import cells
 from ravenstein.passenger_survey.collapse import collapsed
+from ravenstein.passenger_survey.imbalance import imbalance
+from ravenstein.passenger_survey.shift import shift
+from ravenstein.passenger_survey.trimming import trim
 from ravenstein.survey.design import Selection, design
 from ravenstein.survey.replicates import bootstrap
 
@@ -39,11 +42,13 @@ class Rules:
         decimals: Decimals to which stage weights are rounded, half up; none where not given.
         collapse_below: Cells with fewer interviews are joined with neighbours; empty ones always.
         trim_above: Largest final weight, as a multiple of the month's median; none where not given.
+        stays: Whether nights that were not stated are a drawn donor's, or the mean of the class.
     """
 
     decimals: int | None = None
     collapse_below: int = 1
     trim_above: float | None = None
+    stays: Literal["donor", "mean"] = "donor"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +107,9 @@ def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tu
     if not count:
         return np.ones((n, 1)), 0
     strata = contacts["portroute"] * 10 + contacts["arrivedepart"]
-    sample = design(Selection(contacts["shiftno"], strata), weights=np.ones(n), lonely="certainty")
+    sample = design(
+        Selection(contacts["shiftno"], strata, nest=True), weights=np.ones(n), lonely="certainty"
+    )
     drawn = bootstrap(sample, count, generator)
     whole = np.ones((drawn.factors.shape[0], 1))  # joined by shift: rows are many
     return np.hstack([whole, drawn.factors])[drawn.unit], sample.lonely_strata
@@ -129,7 +136,7 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     """
     c, rules = month.contacts, rules or Rules()
     check_answers(c)
-    made, notes = {"shift": _by_shift(month)}, _unsampled_strata(month)
+    made, notes = {"shift": _by_shift(month, factor)}, _without_interviews(month)
     held = factor.copy()
     made["shift"].apply(held, rules.decimals)
 
@@ -174,7 +181,8 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     t = month.traffic
     wide = _sides(c, t, _FAMILY, *flow)
     sides = joined("traffic", _sides(c, t, "traffic_group", *flow), t["passengers"], wide, 0)
-    done("traffic", stages.traffic(held, sides[0], (sides[1], t["passengers"]), wide))
+    by_traffic = sides[0]
+    done("traffic", stages.traffic(held, by_traffic, (sides[1], t["passengers"]), wide))
     c, t = (_known_region(given) for given in (c, month.unsampled))
     wide = _sides(c, t, "unsampled_group", *flow)
     sides = joined("unsampled", _sides(c, t, "unsampled_group", "unsampled_region", *flow),
@@ -182,12 +190,11 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     done("unsampled", stages.unsampled(held, sides[0], (sides[1], t["passengers"]), wide))
     if month.imbalance is not None:
         given = month.imbalance
-        done("imbalance", stages.imbalance(
+        done("imbalance", imbalance(
             held, c["portroute"], c["flow"], given["eligible"], (given["port"], given["country"])
         ))  # fmt: skip
     if rules.trim_above is not None:
-        by_kind = _sides(c, c, _FAMILY, *flow)[0]
-        held, made["trim"] = stages.trim(held, by_kind, rules.trim_above, factor)
+        held, made["trim"] = trim(held, by_traffic, rules.trim_above, factor)
         notes.extend(("trim", warning) for warning in made["trim"].warnings)
     return Weighted(held, made, tuple(notes))
 
@@ -198,10 +205,7 @@ _FAMILY = "family"
 def _sides(contacts: Columns, table: Columns, *names: str) -> Strata:
     """Return columns of the interviews and of a table; `family`: by air, or by sea and tunnel."""
     sides = [
-        [
-            np.digitize(given["portroute"], _CROSSINGS) if name == _FAMILY else given[name]
-            for name in names
-        ]
+        [given["portroute"] >= _CROSSINGS[0] if name == _FAMILY else given[name] for name in names]
         for given in (contacts, table)
     ]
     return sides[0], sides[1]
@@ -227,19 +231,21 @@ def check_answers(contacts: Columns) -> None:
     """Refuse interviews without what all are asked, or whose answers are of another direction.
 
     Raises:
-        SurveyError: If citizenship or sex is missing but for minimum interviews and non-response, a
-            flow is not of the interview's direction, a stay to come is stated by who is on the way
-            back, or nights of the trip that ends by who is on the way out.
+        SurveyError: If citizenship or sex is missing but for minimum interviews and non-response,
+            or the stay of migrants interviewed in another slot; if a flow is not of the
+            interview's direction, a stay to come is stated by who is on the way back, or nights of
+            the trip that ends by who is on the way out.
     """
     asked = ~np.isin(contacts["response"], (_MINIMUM, _SILENT))
+    slots = contacts["response"] == _SLOT
     lacking = {
-        name: int((asked & (contacts[name] == None)).sum())  # noqa: E711
-        for name in ("citizenship", "sex")
+        name: int((rows & (contacts[name] == None)).sum())  # noqa: E711
+        for name, rows in (("citizenship", asked), ("sex", asked), ("stay_stated", slots))
     }
     if any(lacking.values()):
         raise SurveyError(
             "Interviews lack what every interview asks.",
-            expected="citizenship and sex of responses 1, 2 and 4",
+            expected="citizenship and sex of responses 1, 2 and 4, and the stay stated of 4",
             found=listed([f"{count} without {name}" for name, count in lacking.items() if count]),
             where="survey_contacts",
             fix="Correct response, or give the answers.",
@@ -277,20 +283,34 @@ def _whole(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 _OF_SHIFTS = ("shift_group", "arrivedepart", "weekday", "am_pm_night")
 
 
-def _by_shift(month: Month) -> Stage:
+def _by_shift(month: Month, factor: Weights) -> Stage:
     c, s = month.contacts, month.shifts
-    crossing = (c["portroute"] >= _CROSSINGS[0]) & (c["portroute"] < _CROSSINGS[1])
-    sampled, known = _whole(s["sampled"])
-    return stages.shift(
-        [c[name] for name in _OF_SHIFTS],
-        ([s[name] for name in _OF_SHIFTS], s["possible"], *([sampled] if known.all() else [])),
-        (c["shiftno"], c["shuttle"]),
-        (~crossing, crossing),
-        c["migsi"],
-    )
+    crossing, possible = (_crossings(given) for given in (c, s))
+    lacking = crossing & ~np.isfinite(np.asarray(c["shuttle"], dtype=np.float64))
+    if lacking.any():
+        raise SurveyError(
+            "Interviews on crossings lack the number of the crossing.",
+            expected=f"shuttle on port routes {_CROSSINGS[0]} to {_CROSSINGS[1] - 1}",
+            found=f"{int(lacking.sum())} interviews without",
+            where="survey_contacts, shuttle",
+            fix="Give the number of the crossing within the shift.",
+        )
+    strata = [[given[name] for name in _OF_SHIFTS] for given in (c, s)]
+    of = cells(*strata).rows[0]
+    if np.isin(of[crossing], of[~crossing]).any():  # each kind has its own frame
+        strata = [[*strata[0], crossing.astype(int)], [*strata[1], possible.astype(int)]]
+    return shift(
+        strata[0], (strata[1], s["possible"], s["sampled"]), (c["shiftno"], c["shuttle"]),
+        (~crossing, crossing), c["migsi"], factor,
+    )  # fmt: skip
 
 
-def _unsampled_strata(month: Month) -> list[tuple[str, str]]:
+def _crossings(columns: Columns) -> NDArray[np.bool_]:
+    route = columns["portroute"]
+    return np.asarray((route >= _CROSSINGS[0]) & (route < _CROSSINGS[1]))
+
+
+def _without_interviews(month: Month) -> list[tuple[str, str]]:
     """Return a note on strata with possible shifts and no interviews: traffic carries them."""
     c, s = month.contacts, month.shifts
     known = cells([c[name] for name in _OF_SHIFTS], [s[name] for name in _OF_SHIFTS])

@@ -82,13 +82,15 @@ def settled(
         return []
     around, labels = _neighbourhoods(known, within), known.labels
     concerned = np.isin(around, around[empty.any(axis=1)])
-    state = np.where(concerned[:, None], below[:, chosen] > 0, True)
+    # 0 empty but needed, 1 empty, 2 held: replicates of one pattern are joined alike
+    state = np.where(below[:, chosen] > 0, 2, np.where(above[:, chosen] > 0, 0, 1))
+    state = np.where(concerned[:, None], state, 1)
     patterns, which = np.unique(state, axis=1, return_inverse=True)
     counts: dict[tuple[int, ...], int] = {}
     for number in range(patterns.shape[1]):
         columns = chosen[which.ravel() == number]
-        have, need = patterns[:, number].astype(np.int64), above[:, columns[0]] > 0
-        for neighbourhood in np.unique(around[need & (have == 0)]).tolist():
+        have, need = (patterns[:, number] == 2).astype(np.int64), patterns[:, number] == 0
+        for neighbourhood in np.unique(around[need]).tolist():
             members = np.flatnonzero((around == neighbourhood) & (need | (have > 0)))
             for group in _joined(members, (need, have, cases), labels, 1):
                 if len(group) > 1 or not have[group[0]]:

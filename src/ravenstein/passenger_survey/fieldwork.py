@@ -117,8 +117,9 @@ def past_fieldwork(
     Returns:
         The strata: possible shifts and passengers of the last year; shares of migrants by route
         and direction (`allocation.shares`) and by quarter and direction, over some years, brought
-        to the weighted migrants; overdispersion over all shifts. The design effect is what the
-        published variance is to that expected of the present design.
+        to the weighted migrants; overdispersion over all shifts. Ferries and trains count by
+        crossing. The design effect is what the published variance is to that expected of the
+        present design; neither has a finite population correction.
     """
     month = contacts["interviewed_on"].astype("datetime64[M]").astype(np.int64)
     year, quarter = month // 12, month % 12 // 3
@@ -153,17 +154,18 @@ def past_fieldwork(
     migrants = own * by_season / by_side * passengers
     weighted = np.bincount(side, summed(weight, framed & migrant)) / np.unique(when).size
     migrants *= (weighted / np.maximum(np.bincount(side, migrants), 1e-300))[side]
-    number, phi = _shifts_of(c, row, migrant, framed)
+    number, phi = _shifts_of(c, row, migrant, framed)  # an interview of each shift
     current = np.zeros((route.size, 2), dtype=np.int64)
     this_year = when[number] == last
-    current[:, ORDINARY] = np.bincount(row[number][this_year], minlength=route.size)
+    seen = np.bincount(row[number][this_year], minlength=route.size)
+    current[:, ORDINARY] = np.where(np.isnan(possible["sampled"]), seen, possible["sampled"])
     interval = _intervals(c["migsi"][number], row[number], route.size)
     if chosen.migration_interval is not None:
         interval[:, 1] = chosen.migration_interval
     frame = ShiftFrame(
         direction == 1, possible["possible"], migrants / possible["possible"], phi, interval,
         np.broadcast_to([chosen.ordinary_cost, chosen.migration_cost], current.shape).copy(),
-        _least(current, possible["possible"], chosen),
+        _least(current, possible["possible"], chosen), finite=False,
     )  # fmt: skip
     past = Past(frame, route, direction, at, current)
     expected = past.present()[1][:2]
@@ -174,14 +176,15 @@ def past_fieldwork(
 
 
 def _possible(shifts: Columns, last: int) -> dict[str, NDArray[Any]]:
-    """Return possible shifts of the last year by route, direction and quarter."""
+    """Return possible and (NaN if unknown) sampled shifts of the last year by stratum."""
     month = shifts["month"].astype("datetime64[M]").astype(np.int64)
     rows = (month // 12 == last) & (shifts["possible"] > 0)
     keys = np.stack([shifts["portroute"], shifts["arrivedepart"], month % 12 // 3])[:, rows]
     kinds, place = np.unique(keys, axis=1, return_inverse=True)
     total = np.bincount(place.ravel(), shifts["possible"][rows])
+    sampled = np.bincount(place.ravel(), np.asarray(shifts["sampled"], dtype=np.float64)[rows])
     return {"portroute": kinds[0], "arrivedepart": kinds[1], "quarter": kinds[2],
-            "possible": total.astype(np.float64)}  # fmt: skip
+            "possible": total.astype(np.float64), "sampled": sampled}  # fmt: skip
 
 
 def _shifts_of(
@@ -190,7 +193,8 @@ def _shifts_of(
     """Return the first interview of each shift, and how much shifts differ in migrants."""
     month = c["interviewed_on"].astype("datetime64[M]").astype(np.int64)
     rows = np.flatnonzero(framed)
-    unit = cells((month[rows], row[rows], c["shiftno"][rows])).rows[0]
+    # ferries and trains are sampled by crossing
+    unit = cells((month[rows], row[rows], c["shiftno"][rows], c["shuttle"][rows])).rows[0]
     first = rows[np.unique(unit, return_index=True)[1]]
     seen = np.bincount(unit, migrant[rows].astype(float))
     return first, overdispersion(seen, month[first] * (int(row.max()) + 1) + row[first])

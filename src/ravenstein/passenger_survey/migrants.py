@@ -25,7 +25,7 @@ DIRECTIONS = ("immigration", "emigration")
 AGE_GROUPS = ("0-14", "15-24", "25-44", "45-64", "65+")
 UNKNOWN = "not_stated"
 _AGES = (15, 25, 45, 65)
-_MINIMUM = 3
+_MINIMUM, _SILENT = 3, 5
 _WORK_OR_STUDY = ("definite_job", "looking_for_work", "formal_study")
 _ENDING = {1: 0, 5: 0, 4: 1, 8: 1}  # flows on the way back: stays here, absences of residents
 _MONTH, _THREE_MONTHS, _YEAR = 30, 91, 365
@@ -45,7 +45,7 @@ def long_term(contacts: Columns) -> NDArray[np.bool_]:
         37; ONS, Long-Term International Migration: methodology.
     """
     stated = np.asarray(contacts["stay_stated"] == "12_months_or_more")
-    return np.asarray(stated & (np.asarray(contacts["response"]) != _MINIMUM))
+    return np.asarray(stated & ~np.isin(contacts["response"], (_MINIMUM, _SILENT)))
 
 
 def short_term(contacts: Columns, nights: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
@@ -160,29 +160,35 @@ class Totals:
         return estimate(point, draws, self.labels, "persons")
 
 
-def flows(totals: Totals, definition: str, *breakdowns: str) -> dict[str, list[Any]]:
+def flows(
+    totals: Totals, definition: str, months: Mapping[int, int], *breakdowns: str
+) -> dict[str, list[Any]]:
     r"""Return immigration, emigration and net migration of each year, with their errors.
 
     Args:
         totals: Totals by year, direction and others.
         definition: Definition of migration they are of.
+        months: Months of each year that they cover.
         breakdowns: Dimensions to break down by; `all` for everybody.
 
     Returns:
-        Columns of `survey_flows`; categories without any interview in a year are left out.
+        Columns of `survey_flows`; categories without any interview in a year are left out, all
+        migrants are not.
 
     Notes:
         Standard errors are those of the replicates about their mean; the coefficient of variation
         is the standard error over the absolute estimate, missing where that is 0. Intervals are
-        the estimate ± 1.96 standard errors, not below 0 for a flow in one direction.
+        the estimate ± 1.96 standard errors, not below 0 for a flow in one direction. Where no
+        replicate differs, as all shifts are alone in their stratum, there is no error to be known:
+        it is missing.
     """
     years = totals.labels["year"]
     weights = totals.weights.reshape(*totals.shape, -1)
     contacts = totals.contacts.reshape(totals.shape)
     names = list(totals.labels)
     rows: dict[str, list[Any]] = {name: [] for name in (
-        "definition", "year", "flow", "by", "category", "contacts", "persons", "standard_error",
-        "cv", "lower", "upper")}  # fmt: skip
+        "definition", "year", "flow", "by", "category", "months", "contacts", "persons",
+        "standard_error", "cv", "lower", "upper")}  # fmt: skip
     for by in breakdowns:
         over = tuple(i for i, name in enumerate(names) if i > 1 and name != by)
         categories = totals.labels.get(by, ["all"])
@@ -195,14 +201,21 @@ def flows(totals: Totals, definition: str, *breakdowns: str) -> dict[str, list[A
                 ("emigration", out, cases[i, 1, k]),
                 ("net", into - out, cases[i, :, k].sum()),
             ):
-                if not count:
+                if not count and by != "all":
                     continue
-                point, error = float(values[0]), float(values[1:].std(ddof=1))
-                low = point - 1.96 * error
-                low = low if flow == "net" else max(low, 0.0)
-                cv = error / abs(point) if point else None
-                given = (definition, years[i], flow, by, categories[k], int(count), point, error,
-                         cv, low, point + 1.96 * error)  # fmt: skip
+                year = years[i]
+                given = (definition, year, flow, by, categories[k], months[year], int(count),
+                         *_with_errors(values, flow))  # fmt: skip
                 for name, value in zip(rows, given, strict=True):
                     rows[name].append(value)
     return rows
+
+
+def _with_errors(values: NDArray[np.float64], flow: str) -> tuple[float | None, ...]:
+    """Return estimate, standard error, coefficient of variation and interval."""
+    point, error = float(values[0]), float(values[1:].std(ddof=1))
+    if error == 0:
+        return point, None, None, None, None
+    low = point - 1.96 * error
+    cv = error / abs(point) if point else None
+    return point, error, cv, low if flow == "net" else max(low, 0.0), point + 1.96 * error

@@ -11,8 +11,8 @@ import numpy as np
 from ravenstein.core.errors import SurveyError, listed
 from ravenstein.core.estimate import estimate
 from ravenstein.core.seeds import step_generator
-from ravenstein.passenger_survey import stages
 from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
+from ravenstein.passenger_survey.imputation import ended, imputed_nights
 from ravenstein.passenger_survey.migrants import (
     AGE_GROUPS,
     DIRECTIONS,
@@ -43,7 +43,6 @@ _TABLES = ("shifts", "nonresponse", "traffic", "unsampled")
 _BY = {"reason": ("all", "citizenship", "reason"), "age": ("age_group", "sex"),
        "country": ("country",), "area": ("area",)}  # fmt: skip
 _SIDE_BY_SIDE = 2  # months; one of 20,000 interviews and 500 replicates takes 0.4 GB
-_MINIMUM, _ON_THE_WAY_BACK = 3, (1, 4, 5, 8)
 _SIGNS = {
     "immigration": np.array([1.0, 0.0]),
     "emigration": np.array([0.0, 1.0]),
@@ -69,6 +68,8 @@ class Results:
         months: Number of months.
         joined: Months in which cells were joined.
         lonely: Shifts alone in their stratum, kept as certain.
+        unknown_stays: Trips that ended whose nights are not known and have no donor: they are not
+            among the short-term migrants.
     """
 
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Results:
     months: int = 0
     joined: int = 0
     lonely: int = 0
+    unknown_stays: int = 0
 
 
 def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
@@ -107,7 +109,8 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     _refuse_other_months(tables, months)
     made = Results(months=len(months))
     counted = _Counted(contacts, months, rules, draws, balanced=imbalance is not None)
-    nights = imputed_nights(contacts)
+    draw = step_generator(seed, "passenger_survey/stays") if rules.stays == "donor" else None
+    nights = imputed_nights(contacts, draw)
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("serial", *ORDER, "final")}
     candidates: list[Row] = []
 
@@ -138,6 +141,7 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
         made.lonely += lonely
     made.weights = {name: np.concatenate(values) for name, values in parts.items()}
     known = np.isfinite(nights)
+    made.unknown_stays = int((ended(contacts) & ~known).sum())
     made.stays = {
         "serial": contacts["serial"][known],
         "nights": nights[known].astype(np.int64),
@@ -157,29 +161,6 @@ def _in_order(work: Callable[..., _T], given: Sequence[tuple[Any, ...]]) -> Iter
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         for start in range(0, len(given), _SIDE_BY_SIDE):
             yield from pool.map(lambda each: work(*each), given[start : start + _SIDE_BY_SIDE])
-
-
-def imputed_nights(contacts: Columns) -> NDArray[np.float64]:
-    """Return nights of the trips that end, stated or imputed; NaN for the others [n].
-
-    Donors are of the same month and of the same flow, country group and purpose; or flow and
-    purpose; or flow.
-    """
-    flow = np.nan_to_num(np.asarray(contacts["flow"], dtype=np.float64))
-    nights = np.asarray(contacts["nights"], dtype=np.float64)
-    ends = np.isin(flow, _ON_THE_WAY_BACK) & (contacts["response"] < _MINIMUM)
-    donor = ends & np.isfinite(nights)
-    if (ends & ~donor).any():
-        month = contacts["interviewed_on"].astype("datetime64[M]").astype(np.int64)
-        columns = [month, flow, contacts["purpose"], contacts["country"]]
-        levels = [columns, columns[:3], columns[:2]]
-        rows = np.flatnonzero(ends)
-        imputed = stages.imputed_stays(
-            [[column[rows] for column in level] for level in levels], donor[rows], nights[rows]
-        )
-        nights = nights.copy()
-        nights[rows] = np.where(donor[rows], nights[rows], imputed)
-    return np.where(ends, nights, np.nan)
 
 
 class _Counted:
@@ -204,6 +185,7 @@ class _Counted:
             "area": Totals(first | {"area": kinds("area", UNKNOWN)}, draws),
         }
         held = {str(month) for month in months}
+        self.months = {y: sum(month[:4] == str(y) for month in held) for y in years}
         # a stay of under a year that began in a year has ended within the next one
         whole = [y for y in years
                  if all(f"{y + i // 12}-{i % 12 + 1:02d}" in held for i in range(24))]  # fmt: skip
@@ -232,8 +214,13 @@ class _Counted:
 
     def give(self, made: Results) -> None:
         made.migrants = {name: totals.estimate() for name, totals in self.long.items()}
-        parts = [flows(totals, "long_term", *_BY[name]) for name, totals in self.long.items()]
-        parts += [flows(totals, name, *_BY["reason"]) for name, totals in self.short.items()]
+        parts = [
+            flows(totals, "long_term", self.months, *_BY[name])
+            for name, totals in self.long.items()
+        ]
+        parts += [
+            flows(totals, name, self.months, *_BY["reason"]) for name, totals in self.short.items()
+        ]
         made.flows = {name: [v for part in parts for v in part[name]] for name in parts[0]}
         if self.short:
             each = [totals.estimate() for totals in self.short.values()]

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from ravenstein.core.errors import StudyError
 from ravenstein.passenger_survey.chain import Rules, weigh
+from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import flows
-from ravenstein.passenger_survey.results import Results, imputed_nights, results
+from ravenstein.passenger_survey.results import Results, results
 from ravenstein.pipelines.sample_design import sample_design
 from ravenstein.store.files import inside, schema
 from ravenstein.store.provenance import FromFile, FromTable
@@ -68,6 +69,8 @@ def passenger_survey(study: Study, run: Run) -> None:
         step.note = f"{count:,} weights, {run.draws} replicates of every stage"
         step.note += f"; cells joined in {made.joined} of {made.months} months" * bool(made.joined)
         step.note += f"; {made.lonely} shifts alone, kept as certain" * bool(made.lonely)
+        unknown = made.unknown_stays
+        step.note += f"; {unknown} trips without nights and without donors" * bool(unknown)
     with run.step("Estimate migrants") as step:
         for name, table in ESTIMATES.items():
             run.write_estimate(table, made.migrants[name], method=results, inputs=whole)
@@ -77,7 +80,7 @@ def passenger_survey(study: Study, run: Run) -> None:
             table = tables.SURVEY_SHORT_TERM
             run.write_estimate(table, made.short_term, method=results, inputs=ended)
             behind_flows.append(FromTable(table.name))
-        rows = pa.table(made.flows)
+        rows = pa.Table.from_pydict(made.flows, schema(tables.SURVEY_FLOWS))
         run.write(tables.SURVEY_FLOWS, rows, method=flows, inputs=behind_flows)
         step.note = last_year(made)
     if study.sample_design:
@@ -106,7 +109,7 @@ def survey_sources(given: tuple[Source, ...], where: str) -> dict[str, list[Sour
 
 def rules(given: PassengerSurvey) -> Rules:
     """Return the rules that a study chooses."""
-    return Rules(given.decimals, given.collapse_below, given.trim_above)
+    return Rules(given.decimals, given.collapse_below, given.trim_above, given.stays)
 
 
 def read_source(
@@ -115,7 +118,10 @@ def read_source(
     """Read one source of the survey: its rows, and the files they are from."""
     table = declared(source.kind)
     path = inside(folder, source.file, allowed)
-    shape = Shape(source.columns, source.constants, source.codes)
+    # rows are numbered when all files are together: each office numbers its own
+    named = {name: column for name, column in source.columns.items() if name != "record"}
+    numbered = {"record": 0} if "record" in table.names else {}
+    shape = Shape(named, source.constants | numbered, source.codes)
     rows, facts = read_parts(path, source.file, table, shape)
     return rows, [
         FromFile(fact.name, fact.sha256, rows.num_rows, "", table.grain[0], {}) for fact in facts
@@ -126,6 +132,9 @@ def _stored(study: Study, run: Run, kind: str, sources: list[Source]) -> dict[st
     """Read the sources of a kind into the store; return their columns."""
     read = [read_source(study.folder, source, study.data_folders) for source in sources]
     rows = pa.concat_tables([part for part, _ in read])
+    if "record" in rows.column_names:
+        number = pa.array(np.arange(rows.num_rows))
+        rows = rows.set_column(rows.column_names.index("record"), "record", number)
     origins = [origin for _, origins in read for origin in origins]
     run.write(declared(kind), rows, method=read_parts, inputs=origins)
     return columns_of(rows)
@@ -167,7 +176,12 @@ def last_year(made: Results) -> str:
             for values in zip(*made.flows.values(), strict=True)]  # fmt: skip
     whole = [row for row in rows if row["by"] == "all" and row["definition"] == "long_term"]
     last = [row for row in whole if row["year"] == whole[-1]["year"]] if whole else []
-    shown = (
-        f"{row['flow']} {row['persons']:,.0f} ± {1.96 * row['standard_error']:,.0f}" for row in last
-    )
-    return f"{last[0]['year']}: {', '.join(shown)}" if last else "no migrants"
+    if not last:
+        return "no migrants"
+    shown = [
+        f"{row['flow']} {row['persons']:,.0f}"
+        + (f" ± {1.96 * row['standard_error']:,.0f}" if row["standard_error"] else "")
+        for row in last
+    ]
+    part = "" if last[0]["months"] == 12 else f" ({last[0]['months']} months)"
+    return f"{last[0]['year']}{part}: {', '.join(shown)}"

@@ -36,8 +36,7 @@ def sample_design(
 ) -> None:
     """Propose the allocation of shifts that is best at the present cost, and show the frontier.
 
-    Raises:
-        SurveyError: If the fewest shifts cost more than is considered: 1.5 times the present cost.
+    Where the fewest shifts cost more than the present design, they are the proposal.
     """
     with run.step("Propose a sample design") as step:
         given = {name: getattr(chosen, name) for name in type(chosen).model_fields}
@@ -51,15 +50,17 @@ def sample_design(
             final, shifts, _last_errors(made), Fieldwork(**given),
         )  # fmt: skip
         cost, errors = past.present()
-        found = frontier(past.frame, _BEYOND * cost)
-        best = found.step(cost)
+        fewest = float((past.frame.smallest * past.frame.cost).sum())
+        found = frontier(past.frame, _BEYOND * max(cost, fewest))
+        best = found.step(max(cost, fewest))
         allocation = _allocation(past, found, best)
         run.write(tables.SURVEY_ALLOCATION, allocation, method=frontier, inputs=_BEHIND)
-        rows = _frontier(found, (cost, errors))
+        rows = _frontier(found, best, (cost, errors))
         run.write(tables.SURVEY_FRONTIER, rows, method=frontier, inputs=_BEHIND)
+        at = "the present cost" if fewest <= cost else f"{fewest / cost:.1f} times the present cost"
         step.note = (
-            f"at the present cost the standard error of net migration falls from {errors[2]:,.0f} "
-            f"to {found.errors[best, 2]:,.0f}"
+            f"at {at} the standard error of net migration would be {found.errors[best, 2]:,.0f} "
+            f"instead of {errors[2]:,.0f}"
         )
 
 
@@ -75,7 +76,7 @@ def _last_errors(made: Results) -> list[float]:
     errors = {
         flows["flow"][i]: flows["standard_error"][i] for i in rows if flows["year"][i] == last
     }
-    return [float(errors.get(name, 0.0)) for name in QUANTITIES[:2]]
+    return [float(errors.get(name) or 0.0) for name in QUANTITIES[:2]]
 
 
 def _allocation(past: Past, found: Frontier, step: int) -> pa.Table:
@@ -94,16 +95,16 @@ def _allocation(past: Past, found: Frontier, step: int) -> pa.Table:
     )
 
 
-def _frontier(found: Frontier, present: tuple[float, NDArray[np.float64]]) -> pa.Table:
-    """Return the present design, and some of those of the frontier, evenly by cost."""
+def _frontier(found: Frontier, best: int, present: tuple[float, NDArray[np.float64]]) -> pa.Table:
+    """Return the present and the proposed design, and some of the frontier, evenly by cost."""
     wanted = np.linspace(found.cost[0], found.cost[-1], _SHOWN)
-    steps = np.unique([found.step(cost) for cost in wanted])
+    steps = np.array([best, *np.unique([found.step(cost) for cost in wanted])])
     cost, errors = present
     each = np.vstack([errors, found.errors[steps]])
     return pa.table(
         {
             "number": np.arange(len(steps) + 1),
-            "design": ["present", *["frontier"] * len(steps)],
+            "design": ["present", "proposed", *["frontier"] * (len(steps) - 1)],
             "cost": np.append(cost, found.cost[steps]),
             **{name: each[:, i] for i, name in enumerate(QUANTITIES)},
         }

@@ -69,15 +69,20 @@ def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
         year: {row["flow"]: row for row in whole if row["year"] == year}
         for year in sorted({row["year"] for row in whole}, reverse=True)
     }
+    # a year of some months would look like a fall
+    charted = [r for r in whole if r["months"] == 12 and r["lower"] is not None]
     series = {
         shown: [
             {name: r[name] for name in ("year", "persons", "lower", "upper")}
-            for r in whole
+            for r in charted
             if r["shown"] == shown
         ]
         for shown in FLOW_NAMES.values()
     }
-    reach = (min(0.0, *(r["lower"] for r in whole)), max(r["upper"] for r in whole))
+    reach = (
+        min([0.0, *(r["lower"] for r in charted)]),
+        max([0.0, *(r["upper"] for r in charted)]),
+    )
     now = [row for row in long if row["year"] == last]
     found = {row["category"] for row in now if row["by"] == "area"}
     ages = sorted({row["category"] for row in now if row["by"] == "age_group"} - {_NOT_STATED})
@@ -91,9 +96,13 @@ def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
         | {_NOT_STATED: "Not stated"},
     }
     return {
-        "last": last,
+        "last": words.words_of_year(last, years[last]["net"]["months"]),
         "lead": words.migration_sentence(years[last]),
-        "years": list(years.items()),
+        "years": [
+            (words.words_of_year(year, found["net"]["months"]), found)
+            for year, found in years.items()
+        ],
+        "alone": sum(int(row["note"].split()[0]) for row in survey.notes if "alone" in row["note"]),
         "charts": [
             (shown, Markup(charts.flow_chart(values, reach)))
             for shown, values in series.items()
@@ -171,7 +180,7 @@ def design_view(survey: Survey) -> Row:
     """Return what the page on the next sample design shows: sentence, chart, tables."""
     present = next(row for row in survey.frontier if row["design"] == "present")
     designs = [row for row in survey.frontier if row["design"] == "frontier"]
-    best = max((d for d in designs if d["cost"] <= present["cost"]), key=lambda d: d["cost"])
+    best = next(row for row in survey.frontier if row["design"] == "proposed")
     enough = next((d for d in designs if d["net"] <= present["net"]), None)
     routes: dict[tuple[int, int], Row] = {}
     names = ("possible", "present", "ordinary", "migration")
@@ -191,12 +200,13 @@ def design_view(survey: Survey) -> Row:
     return {
         "lead": words.design_sentence(
             (present["net"], best["net"]),
-            enough["cost"] / present["cost"] if enough else None,
+            (best["cost"] / present["cost"], enough["cost"] / present["cost"] if enough else None),
         ),
         "chart": Markup(charts.frontier_chart(points, [here])),
-        "designs": [("Present", present), ("Best at this cost", best)]
+        "designs": [("Present", present), ("Proposed", best)]
         + ([("Least cost for the present error", enough)] if enough else []),
         "routes": rows,
+        "new": any(not row["present"] for row in rows),
         "total": totals,
     }
 

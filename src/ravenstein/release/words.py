@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 MISSING = "not available"
 
 
@@ -76,24 +78,39 @@ def rounded(value: float) -> int:
     return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
 
 
-def migration_sentence(flows: dict[str, dict[str, float]]) -> str:
+def migration_sentence(flows: dict[str, dict[str, Any]]) -> str:
     """Say how many migrated in a year, and how sure that is.
 
     Args:
-        flows: `year`, `persons`, `lower` and `upper` of immigration, emigration and net.
+        flows: `year`, `months`, `persons`, `lower` and `upper` of immigration, emigration and net.
 
-    >>> flow = {"year": 2012, "persons": 10.2, "lower": 6.0, "upper": 14.0}
+    >>> flow = {"year": 2012, "months": 12, "persons": 10.2, "lower": 6.0, "upper": 14.0}
     >>> migration_sentence({"immigration": flow, "emigration": flow, "net": flow})[:54]
     'In 2012 an estimated 10 people came to live here for 1'
     """
     into, out, net = (flows[name] for name in ("immigration", "emigration", "net"))
     shown = {n: number(rounded(f["persons"])) for n, f in (("in", into), ("out", out))}
-    low, high = (number(rounded(net[side])) for side in ("lower", "upper"))
+    when = words_of_year(int(into["year"]), int(into["months"]))
+    sure = "" if net["lower"] is None else (
+        f"; with 95% confidence it lay between {number(rounded(net['lower']))} and "
+        f"{number(rounded(net['upper']))}"
+    )  # fmt: skip
     return (
-        f"In {into['year']} an estimated {shown['in']} people came to live here for 12 months or "
-        f"more and {shown['out']} left for as long. Net migration was "
-        f"{signed(rounded(net['persons']))}; with 95% confidence it lay between {low} and {high}."
+        f"In {when} an estimated {shown['in']} people came to live here for 12 months or more and "
+        f"{shown['out']} left for as long. Net migration was {signed(rounded(net['persons']))}"
+        f"{sure}."
     )
+
+
+def words_of_year(year: int, months: int) -> str:
+    """Return a year, or the months of it that figures cover.
+
+    >>> words_of_year(2012, 12), words_of_year(2012, 1)
+    ('2012', '1 month of 2012')
+    """
+    if months == 12:
+        return str(year)
+    return f"{months} month{'s' if months > 1 else ''} of {year}"
 
 
 def weight(value: float) -> str:
@@ -127,23 +144,25 @@ def weighting_sentence(
     )
 
 
-def design_sentence(errors: tuple[float, float], share: float | None) -> str:
+def design_sentence(errors: tuple[float, float], costs: tuple[float, float | None]) -> str:
     """Say what a better sample design would give.
 
     Args:
-        errors: Standard error of net migration, at present and of the best design of its cost.
-        share: Share of the present cost for which the present error could be had, if known.
+        errors: Standard error of net migration, at present and of the proposed design.
+        costs: Cost of the proposed design, and of one with the present error if there is one, over
+            that of the present design.
 
-    >>> design_sentence((8000.0, 6000.0), 0.7)[-62:]
-    ' 8,000 to 6,000; the present error would need 70% of the cost.'
+    >>> design_sentence((8000.0, 6000.0), (1.0, 0.7))[:62]
+    'At the cost of the present fieldwork, shifts placed where they'
     """
+    at = "the cost" if costs[0] <= 1 else f"{costs[0]:.1f} times the cost"
     sentence = (
-        f"At the cost of the present fieldwork, shifts placed where they tell most would bring "
+        f"At {at} of the present fieldwork, shifts placed where they tell most would bring "
         f"the standard error of net migration from {weight(errors[0])} to {weight(errors[1])}"
     )
-    if share is None:
+    if costs[1] is None:
         return f"{sentence}."
-    return f"{sentence}; the present error would need {rounded(100 * share)}% of the cost."
+    return f"{sentence}; the present error would need {rounded(100 * costs[1])}% of the cost."
 
 
 def natural_sentence(births: int | None, deaths: int | None) -> str:

@@ -228,6 +228,12 @@ SURVEY_SHORT_TERM = _estimates(
     "definition", "citizenship", "reason",
 )  # fmt: skip
 
+
+def _bound(name: str) -> Column:
+    title = f"{name.capitalize()} bound of the 95 % interval"
+    return Column(name, ColumnType.NUMBER, title, unit="persons", nullable=True)
+
+
 SURVEY_FLOWS = Table(
     "survey_flows",
     "Immigration, emigration and net migration from the passenger survey, with their errors",
@@ -243,15 +249,19 @@ SURVEY_FLOWS = Table(
         Column(
             "category", _TEXT, "Code of the category; all for everybody", pattern=r"[A-Za-z0-9_+-]+"
         ),
+        count("months", "Months of the year that the interviews cover", "months"),
         count("contacts", "Interviews of migrants", "interviews"),
         Column("persons", ColumnType.NUMBER, "Migrants", unit="persons"),
-        Column("standard_error", ColumnType.NUMBER, "Standard error", unit="persons", minimum=0),
+        Column(
+            "standard_error", ColumnType.NUMBER, "Standard error; missing where all shifts are "
+            "alone in their stratum", unit="persons", minimum=0, nullable=True,
+        ),
         Column(
             "cv", ColumnType.NUMBER, "Coefficient of variation; missing where the estimate is 0",
             unit="ratio", minimum=0, nullable=True,
         ),
-        Column("lower", ColumnType.NUMBER, "Lower bound of the 95 % interval", unit="persons"),
-        Column("upper", ColumnType.NUMBER, "Upper bound of the 95 % interval", unit="persons"),
+        _bound("lower"),
+        _bound("upper"),
     ),
     source="survey_migrants and the other tables of migrants",
 )  # fmt: skip
@@ -289,7 +299,10 @@ SURVEY_FRONTIER = Table(
     columns=(
         Column("number", _INTEGER, "Number of the design", unit="number", minimum=0),
         Column(
-            "design", _TEXT, "The best at its cost, or the one in use", pattern="frontier|present"
+            "design",
+            _TEXT,
+            "The one in use, the one proposed, or the best at its cost",
+            pattern="present|proposed|frontier",
         ),
         Column("cost", ColumnType.NUMBER, "Cost", unit="cost of an ordinary shift", minimum=0),
         _error("immigration", "Standard error of immigration"),
