@@ -44,7 +44,6 @@ REFERENCE = """
 [[sources]]
 kind = "survey_{kind}"
 file = "{file}"
-columns = {{ record = "REC_ID" }}
 constants = {{ month = 2017-12-01 }}
 """
 TRAFFIC = ("air", "sea", "tunnel")
@@ -78,7 +77,7 @@ def office(tmp_path):
     text = STUDY
     write_csv(contacts, folder / "extract.csv")
     for kind in ("shifts", "nonresponse", "traffic", "unsampled"):
-        rows = renamed(rows_of(made, kind).drop_columns("month"), REC_ID="record")
+        rows = rows_of(made, kind).drop_columns(["month", "record"])
         files = [f"{kind}.csv"]
         if kind == "traffic":
             files = [f"traffic_{mode}.csv" for mode in TRAFFIC]
@@ -216,9 +215,52 @@ def test_two_designs_side_by_side(tmp_path):
             for basis in ("old", "new")
         }
         assert relative["new"] > relative["old"], "a converted year has the effect's error too"
+    assert breaks["net"]["kind"] == "difference"
     for year in (2016, 2017, 2018):
         net = persons["immigration", year, "new"] - persons["emigration", year, "new"]
         assert persons["net", year, "new"] == pytest.approx(net)
+
+
+def test_a_parallel_run_of_other_months_is_refused(tmp_path):
+    from ravenstein.core.errors import SurveyError
+
+    for name, month in (("old", "2017-11"), ("new", "2017-12")):
+        folder = tmp_path / name
+        folder.mkdir()
+        made = simulated_month(N, 1, month)
+        for kind in ("contacts", "shifts", "nonresponse", "traffic", "unsampled"):
+            write_csv(rows_of(made, kind), folder / f"survey_{kind}.csv")
+        ravenstein("passenger-survey", folder, tmp_path / f"{name}-out")
+    with pytest.raises(SurveyError, match="all months of a year") as caught:
+        ravenstein("series-break", tmp_path / "old-out", tmp_path / "new-out", tmp_path)
+    assert "2017-11 in one only" in caught.value.found
+
+
+def test_months_without_migrants_are_figures_too(tmp_path):
+    made = simulated_month(N, 3)
+    contacts = made["contacts"]
+    stated = contacts["stay_stated"] == "12_months_or_more"
+    kept = contacts["response"] != 4
+    contacts["stay_stated"] = np.where(stated, "under_3_months", contacts["stay_stated"])
+    made["contacts"] = {name: values[kept] for name, values in contacts.items()}
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for kind in ("contacts", "shifts", "nonresponse", "traffic", "unsampled"):
+        rows = rows_of(made, kind)
+        # files need not number their rows
+        write_csv(rows.drop_columns("record") if kind != "contacts" else rows,
+                  folder / f"survey_{kind}.csv")  # fmt: skip
+    (folder / "study.toml").write_text(
+        '[study]\ntitle = "t"\nproducer = "p"\ndraws = 10\n[sample_design]\n'
+        + "".join(f'[[sources]]\nkind = "survey_{k}"\nfile = "survey_{k}.csv"\n' for k in (
+            "contacts", "shifts", "nonresponse", "traffic", "unsampled"))
+    )  # fmt: skip
+    ravenstein("passenger-survey", folder, tmp_path / "out")
+    page = (tmp_path / "out/release/index.html").read_text()
+    assert "In 1 month of 2017 an estimated 0 people came to live here" in page
+    flows = pq.read_table(tmp_path / "out/release/downloads/survey_flows.parquet").to_pylist()
+    assert [(r["flow"], r["persons"], r["standard_error"], r["months"]) for r in flows] == [
+        ("emigration", 0, None, 1), ("immigration", 0, None, 1), ("net", 0, None, 1)]  # fmt: skip
 
 
 def test_files_named_as_their_tables_need_no_study(tmp_path):
@@ -241,7 +283,7 @@ def mistakes():
          "Sources of the passenger survey are missing", "survey_shifts"),
         (lambda f: change(f / "study.toml", '"1" = "M", ', ""), "Codes are not among", "1 others"),
         (lambda f: change(f / "study.toml", "2017-12-01", '"x"'), "constant is not of its", "str"),
-        (lambda f: change(f / "study.toml", "record =", "recrod ="), "no such column", "recrod"),
+        (lambda f: change(f / "study.toml", "serial =", "seriel ="), "no such column", "seriel"),
         (lambda f: change(f / "study.toml", "2017-12-01", "2018-12-01"), "without interviews",
          "2018-12"),
     ]  # fmt: skip

@@ -28,6 +28,7 @@ TRUTHFUL = {
 }
 WHOLE = {"shifts": 1.0, "interval": 1, "second": 1}
 REPLICATES = 200
+BAND = {"months_3_to_12": 0.06, "un_3_to_12_work_or_study": 0.15}
 _GIVEN = settings("small").parameters["routes"].values[0][1]
 ROUTES = {
     name: route | {"sampled": True, "night": True}
@@ -105,6 +106,9 @@ def test_estimates_are_without_bias_and_intervals_hold_the_truth(worlds, name):
     ratio, spread = point.sum() / truth.sum(), np.sqrt(np.square(whole).sum()) / truth.sum()
     print(f"{name}: {ratio:.4f} of the truth (standard error {spread:.4f})")
     assert abs(ratio - 1) < 4 * spread, (ratio, spread)
+    if len(worlds) > 1:  # bias inside a stated band, of which the check's error is a third
+        assert abs(ratio - 1) < BAND.get(name, 0.03)
+        assert spread < BAND.get(name, 0.03) / 3
     # cells with fewer than ten migrants: too few interviews for a normal interval
     large = truth >= 10
     held = np.abs(point - truth)[large] <= 1.96 * error[large]

@@ -225,8 +225,8 @@ def difference(folder: Path, name: str) -> tuple[int, float]:
 def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float]:
     """Return standard errors of net migration of the month, weights fixed and stages run again.
 
-    The stages whose inputs hold all interviews can be run again in replicates: traffic, unsampled
-    and imbalance. Cells that a replicate empties are joined as in the chain.
+    The stages whose inputs hold all interviews can be run again in replicates: shift, traffic,
+    unsampled and imbalance. Cells that a replicate empties are joined as in the chain.
     """
     read = {
         name: pd.read_csv(root / path, low_memory=False)
@@ -235,6 +235,8 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
             ("t", "traffic_weight/input_survey.csv"),
             ("u", "unsampled_weight/input_survey.csv"),
             ("i", "imbalance_weight/input_survey.csv"),
+            ("s", "shift_weight/input_survey.csv"),
+            ("shifts", "shift_weight/input_shifts.csv"),
             ("traffic", "traffic_weight/input_traffic.csv"),
             ("unsampled", "unsampled_weight/input_unsampled.csv"),
         )
@@ -254,6 +256,10 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
     factors = np.hstack([np.ones((len(d), 1)), drawn.factors[drawn.unit]])
     before = prior(d)
     held, found = before * factors, {}
+    weighted = _shift_weights(read["s"], read["shifts"], (d, factors))
+    held *= weighted / weighted[:, :1]
+    found["bootstrap, shift again"] = (net * given / before[:, 0]) @ held[:, 1:]
+    found["bootstrap, shift again"] = found["bootstrap, shift again"].std(ddof=1)
 
     def sides(table, *groups):
         """Return columns of the cells, of the interviews and of a table."""
@@ -283,6 +289,26 @@ def errors_of_net(root: Path, replicates: int, seed: int = 7) -> dict[str, float
         "bootstrap, weights fixed": ((given * net) @ factors[:, 1:]).std(ddof=1),
         **found,
     }
+
+
+def _shift_weights(survey: pd.DataFrame, frame: pd.DataFrame, drawn: tuple) -> np.ndarray:
+    """Return shift weights of interviews in every replicate, a shift counted as often as drawn."""
+    d, factors = drawn
+    names = ["SHIFT_PORT_GRP_PV", "ARRIVEDEPART", "WEEKDAY_END_PV", "AM_PM_NIGHT_PV"]
+    unit = [*names, "SHIFTNO", "SHUTTLE", "MIGSI"]
+    flags = ["SHIFT_FLAG_PV", "CROSSINGS_FLAG_PV"]
+    row = pd.Series(np.arange(len(d)), index=d.REC)
+    s = survey[survey.REC.isin(d.REC)]
+    once = s.drop_duplicates(unit)
+    stage = shift_weight(
+        columns(once, *names), (columns(frame, *names), frame.TOTAL),
+        tuple(columns(once, "SHIFTNO", "SHUTTLE")), tuple(columns(once, *flags)), once.MIGSI,
+        factors[row[once.REC].to_numpy()],
+    )  # fmt: skip
+    key = pd.MultiIndex.from_frame(once[unit])
+    place = key.get_indexer(pd.MultiIndex.from_frame(s[unit]))
+    ordered = np.argsort(row[s.REC].to_numpy())
+    return stage.weights[place[ordered]]
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from ravenstein.passenger_survey.imbalance import imbalance
@@ -125,7 +126,7 @@ def test_the_bootstrap_of_a_month_and_linearisation(shared):
     assert found["bootstrap, weights fixed"] == pytest.approx(linear, rel=0.04)
     assert found["linearised, through traffic"] == pytest.approx(8188, abs=1)
     assert 1.1 < found["bootstrap, traffic again"] / linear < 1.4
-    assert 1.2 < found["bootstrap, imbalance again"] / linear < 1.5
+    assert 1.2 < found["bootstrap, imbalance again"] / linear < 1.6
 
 
 def test_the_offices_reference_files_are_read_by_their_own_names(shared):
@@ -140,9 +141,11 @@ def test_the_offices_reference_files_are_read_by_their_own_names(shared):
     given = {source["kind"]: source for source in study["sources"]}
     for kind, (name, column) in files.items():
         source, path = given[kind], shared / "reference/ips_2017" / name
-        shape = Shape(source["columns"], source["constants"])
+        shape = Shape(source["columns"], source["constants"] | {"record": 0})
         with memory_store() as store:
             read = read_rows(path, name, declared(kind), shape)
+            number = pa.array(np.arange(read.num_rows))
+            read = read.set_column(read.column_names.index("record"), "record", number)
             store.checked_rows(declared(kind), read)
         expected = pd.read_csv(path, low_memory=False)
         assert read.num_rows == len(expected)

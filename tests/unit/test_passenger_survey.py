@@ -25,6 +25,14 @@ def test_codes_of_any_writing_are_one_cell():
     assert found.rows[1].tolist() == [0]
 
 
+def test_long_numbers_and_strange_texts_are_codes_of_their_own():
+    found = cells(([1_000_001, 1_000_002, 10_000_000_000],))
+    assert found.labels == ("10000000000", "1000001", "1000002")
+    assert cells((["007", "7", "²", "--5", "1.5", "-3.0"],)).labels == (
+        "--5", "-3", "1.5", "7", "²"
+    )  # fmt: skip
+
+
 def test_rounding_is_half_up_in_decimals():
     assert rounded(np.array([2.0625, 1.0005, 0.0004999]), 3).tolist() == [2.063, 1.001, 0.0]
 
@@ -44,6 +52,17 @@ def test_shifts_and_crossings_by_hand():
         ([1, 1], [0, 0]), [10, 10],
     )  # fmt: skip
     assert own(known) == [50, 50], "four were sampled, two of them without an interview"
+
+
+def test_a_shift_drawn_twice_is_sampled_twice():
+    # stratum A: 20 possible, 2 sampled; B: 9 possible, 4 sampled of which 2 have interviews
+    found = shift(
+        (["A", "A", "B", "B"],), ((["A", "B"],), [20, 9], [np.nan, 4]),
+        (np.array([1, 2, 3, 4]), np.full(4, np.nan)), ([1] * 4, [0] * 4), [10] * 4,
+        np.array([[1, 2, 0], [1, 1, 0], [1, 2, 2], [1, 0, 2.0]]),
+    )  # fmt: skip
+    assert found.weights[:2].tolist() == [[100, 20 / 3 * 10, 10], [100, 20 / 3 * 10, 10]]
+    assert found.weights[2:] == pytest.approx(np.array([[22.5, 22.5, 11.25]] * 2))
 
 
 def test_non_response_by_hand():
@@ -97,6 +116,36 @@ def test_trimming_keeps_the_sums_of_groups_in_every_replicate():
         trim(prior, (["A"] * 5,), 1.0, factor)
 
 
+def test_a_group_too_heavy_for_the_limit_keeps_its_weights():
+    prior = np.array([[9.0], [9.0], [1.0], [1.0], [1.0]])
+    made, stage = trim(prior, (["A", "A", "B", "B", "B"],), 2.0, np.ones((5, 1)))
+    assert made.ravel().tolist() == [9, 9, 1, 1, 1]
+    assert "1 groups are too heavy" in stage.warnings[0]
+    # what is cut goes round until nobody is above: 10 → 4, the next one would be 4.6
+    prior = np.array([[10.0], [3.0], [1.0], [2.0], [2.0]])
+    made, _ = trim(prior, (["A", "A", "A", "B", "B"],), 2.0, np.ones((5, 1)))
+    assert made.sum() == 18
+    assert made.max() == 10, "A weighs 14, more than three limits of 4"
+    made, _ = trim(prior, (["A"] * 5,), 2.0, np.ones((5, 1)))
+    assert made.ravel() == pytest.approx([4, 4, 2, 4, 4])
+
+
+def test_drawn_donors_keep_how_stays_are_distributed():
+    """Long stays are rare: the mean of a class is never one of them."""
+    g = np.random.default_rng(2)
+    nights = np.exp(g.normal(1.5, 1.2, 20_000)).round()
+    gives = g.random(20_000) > 0.2
+    known = np.where(gives, nights, np.nan)
+    classes = [(np.repeat(np.arange(20), 1000),)]
+    long = (nights >= 30).mean()
+    for generator, expected in ((g, long), (None, 0.8 * long)):
+        found = imputed_stays(classes, gives, known, generator=generator)
+        share = (np.where(gives, known, found) >= 30).mean()
+        assert share == pytest.approx(expected, rel=0.05)
+    nobody = imputed_stays(classes, np.zeros(20_000, dtype=bool), known, generator=g)
+    assert np.isnan(nobody).all()
+
+
 def test_stays_are_imputed_from_two_donors_or_more():
     nights = imputed_stays(
         [([1, 1, 1, 2, 2],)], [True, True, False, True, False], [2, 3, np.nan, 9, np.nan]
@@ -122,6 +171,10 @@ def test_stays_are_imputed_from_two_donors_or_more():
                               ([1, 1], [0, 0]), [10, 10]), "than were sampled", "A"),
         (lambda: shift((["A"] * 2,), ((["A"],), [1]), (TWO, TWO),
                               ([1, 1], [0, 0]), [10, 10]), "than are possible", "A"),
+        (lambda: shift((["A"] * 2,), ((["A"],), [9]), (TWO, TWO), ([1, 0], [0, 1]), [10, 10]),
+         "both shifts and crossings", "2 interviews in A"),
+        (lambda: imbalance(ONE * [[10], [1], [1], [1]], [1] * 4, [1, 2, 4, 4], [1] * 4,
+                           ([1.5] * 4, [1.0] * 4)), "would be negative", "-4.000"),
         (lambda: stages.nonresponse(ONE, ((["A"] * 4,), ([1] * 4,)), ((["B"],), ([1],), [3]),
                                     ([0] * 4, [0] * 4), ([1] * 4, [1] * 4)),
          "no interviews", "3 non-contacts in B/1"),

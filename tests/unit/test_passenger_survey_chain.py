@@ -95,6 +95,33 @@ def test_the_chain_ends_at_the_passengers_in_every_replicate():
     assert not np.array_equal(legacy.final, plain.final)
 
 
+def test_routes_number_their_own_shifts():
+    contacts = dict(month().contacts)
+    contacts["shiftno"] = contacts["shiftno"] % 10
+    drawn, lonely = factors(contacts, 40, np.random.default_rng(2))
+    assert lonely == 0
+    keys = np.stack([contacts[n] for n in ("portroute", "arrivedepart", "shiftno")])
+    units, first = np.unique(keys, axis=1, return_index=True)
+    assert units.shape[1] == 40
+    assert np.unique(drawn[first], axis=0).shape[0] > 35, "each drawn on its own"
+
+
+def test_shifts_and_crossings_of_a_stratum_have_their_own_frames():
+    given = month()
+    alike = {"shift_group": np.full(400, "one", dtype=object)}
+    frame = {"shift_group": np.full(4, "one", dtype=object)}
+    found = weigh(
+        changed(changed(given, "contacts", **alike), "shifts", **frame), np.ones((400, 1))
+    )
+    usual = weigh(given, np.ones((400, 1)))
+    assert found.stages["shift"].own.tolist() == usual.stages["shift"].own.tolist()
+    without = given.contacts["shuttle"].copy()
+    without[np.flatnonzero(given.contacts["portroute"] == 610)[:2]] = np.nan
+    with pytest.raises(SurveyError, match="number of the crossing") as caught:
+        weigh(changed(given, "contacts", shuttle=without), np.ones((400, 1)))
+    assert caught.value.found == "2 interviews without"
+
+
 def test_a_shift_alone_is_kept_as_certain():
     contacts = {name: values[:1] for name, values in month().contacts.items()}
     drawn, lonely = factors(contacts, 5, np.random.default_rng(3))
@@ -129,6 +156,13 @@ def test_a_cell_that_a_replicate_empties_is_joined_in_that_replicate():
     assert below[:, 2].tolist() == [6, 6, 6]
     assert above[:, [0, 3]].tolist() == [[10, 10], [20, 20], [30, 30]]
     assert told == ["A + B joined in 1 of 3 replicates", "A + B + C joined in 1 of 3 replicates"]
+    # two replicates empty A and hold B; only in the second is there something for A
+    above, below = np.array([[5.0, 0, 3], [7, 7, 7]]), np.array([[1.0, 0, 0], [2, 1, 1]])
+    pair = cells([np.array(["A", "B"])])
+    assert settled(above, below, pair, np.array([1, 1]), ([np.ones(2)],)) == [
+        "A + B joined in 1 of 2 replicates"
+    ]
+    assert above[:, 1:].tolist() == [[0, 10], [7, 10]]
     lost = np.array([[1.0, 0.0]])
     one = cells([np.array(["A"])])
     told = settled(np.array([[5.0, 5]]), lost, one, np.array([1]), ([np.ones(1)],))

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from ravenstein.core.errors import SurveyError, listed
 from ravenstein.core.seeds import step_generator
 from ravenstein.passenger_survey.migrants import DIRECTIONS
 from ravenstein.passenger_survey.series import BASES, series_break
 from ravenstein.store.database import open_store
 from ravenstein.store.files import as_declared, write_csv
-from ravenstein.tables.survey_results import SURVEY_BREAK, SURVEY_MIGRANTS, SURVEY_SERIES
+from ravenstein.tables.survey_results import (
+    SURVEY_BREAK,
+    SURVEY_MIGRANTS,
+    SURVEY_SERIES,
+    SURVEY_STAGES,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +41,11 @@ def compare_designs(
 
     Raises:
         StoreError: If a folder has no store, or it holds no migrants.
-        SurveyError: If no year is of both, or the series cannot be compared.
+        SurveyError: If no year is of both, a year of both holds other months in one than in the
+            other, or the series cannot be compared.
     """
     before, after = (_flows(folder) for folder in (old, new))
+    _refuse_other_months(old, new)
     # the samples are independent: draw k of one must not share its random numbers with the other's
     order = step_generator(0, "series_break").permutation(after.draws.sizes["draw"])
     mixed = after.draws.isel(draw=order).assign_coords(draw=after.draws["draw"])
@@ -82,13 +90,32 @@ def _flows(folder: Path) -> Estimate:
         return store.read_estimate(SURVEY_MIGRANTS).sum("citizenship", "reason")
 
 
+def _refuse_other_months(old: Path, new: Path) -> None:
+    """Refuse years of both designs that do not hold the same months."""
+    months = []
+    for folder in (old, new):
+        with open_store(folder / "store") as store:
+            rows = store.collect(store.read(SURVEY_STAGES).select("month").unique())
+        months.append({(day.year, day.month) for day in rows["month"].to_pylist()})
+    both = {year for year, _ in months[0]} & {year for year, _ in months[1]}
+    differ = sorted(m for m in months[0] ^ months[1] if m[0] in both)
+    if differ:
+        raise SurveyError(
+            "The designs did not run side by side in all months of a year.",
+            expected="the same months in every year of both",
+            found=listed([f"{year}-{month:02d} in one only" for year, month in differ]),
+            where="series-break",
+            fix="Run the survey on the months of both, or leave the year out of one of them.",
+        )
+
+
 def _net(flows: Estimate) -> Estimate:
     into, out = (flows.select(direction=[flow]).sum("direction") for flow in DIRECTIONS)
     return into - out
 
 
 def _bounds(given: Estimate) -> dict[str, float]:
-    low, high = given.confidence_interval(kind="normal").values.ravel().tolist()
+    low, high = given.confidence_interval().values.ravel().tolist()
     return {"lower": low, "upper": high}
 
 
