@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ravenstein.survey.design import Selection, design
 from ravenstein.survey.replicates import bootstrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, NDArray[Any]]
     Strata = tuple[list[Any], list[Any]]
+    Step = tuple[Stage, list[str]]  # a stage, and what was joined for it
 
-ORDER = ("shift", "nonresponse", "minimums", "traffic", "unsampled", "imbalance", "trim")
 _MINIMUM, _SLOT, _SILENT = 3, 4, 5
 _CROSSINGS = (600, 900)  # port routes whose ferries and trains are sampled by crossing
 _ARRIVING, _HERE = (3, 4, 7, 8), (1, 4, 5, 8)
@@ -128,46 +128,51 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
         small are joined with neighbours (`collapse.collapsed`), in the full sample and in all
         replicates; a cell that a replicate empties by the same rule in that replicate alone
         (`collapse.settled`), so that the full sample does not depend on replicates. Port groups
-        give way within air, or within sea and tunnel, and the direction; weekdays within the port
+        give way within air, or within all others, and the direction; weekdays within the port
         group; countries and regions of residence within theirs. They are named.
 
     Raises:
         SurveyError: If answers contradict each other, or a stage cannot weigh them.
     """
-    c, rules = month.contacts, rules or Rules()
-    check_answers(c)
-    made, notes = {"shift": _by_shift(month, factor)}, _without_interviews(month)
-    held = factor.copy()
-    made["shift"].apply(held, rules.decimals)
+    rules = rules or Rules()
+    check_answers(month.contacts)
+    held, made, notes = factor.copy(), {}, _without_interviews(month)
+    for name, step in _STEPS.items():
+        if name == "imbalance" and month.imbalance is None:
+            continue
+        made[name], told = step(month, held, rules)
+        made[name].apply(held, rules.decimals)
+        notes += [(name, note) for note in (*told, *made[name].warnings)]
+    if rules.trim_above is not None:
+        groups = [made["traffic"].of]
+        held, made["trim"] = trim(held, groups, rules.trim_above, factor)
+        notes += [("trim", note) for note in made["trim"].warnings]
+    return Weighted(held, made, tuple(notes))
 
-    def joined(
-        name: str, sides: Strata, amount: Any, within: Strata, gives_way: int, rows: Any = None
-    ) -> Strata:
-        counted = (held[:, 0] > 0) & (True if rows is None else rows)
-        sides, told = collapsed(
-            counted, sides, amount, within, gives_way=gives_way, least=rules.collapse_below
-        )
-        notes.extend((name, note) for note in told)
-        return sides
 
-    def done(name: str, stage: Stage) -> None:
-        made[name] = stage
-        stage.apply(held, rules.decimals)
-        notes.extend((name, warning) for warning in stage.warnings)
-
-    notes.extend(("shift", warning) for warning in made["shift"].warnings)
-    t: Columns = _some(
-        month.nonresponse, month.nonresponse["migtotal"] + month.nonresponse["ordtotal"] > 0
-    )
-    missed = t["migtotal"] + t["ordtotal"]
-    silent, flow = c["response"] == _SILENT, ("arrivedepart",)
-    wide = _sides(c, t, _FAMILY, *flow)
-    by = joined("nonresponse", _sides(c, t, "nonresponse_group", *flow), missed, wide, 0, ~silent)
-    sub = joined("nonresponse", ([*by[0], c["weekday"]], [*by[1], t["weekday"]]), missed, by, 2)
-    done("nonresponse", stages.nonresponse(
+def _nonresponse(month: Month, held: Weights, rules: Rules) -> Step:
+    c, silent = month.contacts, month.contacts["response"] == _SILENT
+    lost = month.nonresponse["migtotal"] + month.nonresponse["ordtotal"]
+    t = _some(month.nonresponse, lost > 0)
+    missed, least = t["migtotal"] + t["ordtotal"], rules.collapse_below
+    wide = _sides(c, t, _FAMILY, "arrivedepart")
+    by, told = collapsed(
+        (held[:, 0] > 0) & ~silent, _sides(c, t, "nonresponse_group", "arrivedepart"), missed,
+        wide, gives_way=0, least=least,
+    )  # fmt: skip
+    sub, more = collapsed(
+        held[:, 0] > 0, ([*by[0], c["weekday"]], [*by[1], t["weekday"]]), missed, by, gives_way=2,
+        least=least,
+    )  # fmt: skip
+    stage = stages.nonresponse(
         held, (by[0], [sub[0][2]]), (by[1], [sub[1][2]], missed), (migrant(c), silent),
         (c["migsi"], c["tandtsi"]), wide,
-    ))  # fmt: skip
+    )  # fmt: skip
+    return stage, told + more
+
+
+def _minimums(month: Month, held: Weights, rules: Rules) -> Step:
+    c = month.contacts
     kind = np.select(
         [c["response"] < _MINIMUM, c["response"] == _MINIMUM],
         [stages.FULL, stages.MINIMUM],
@@ -175,28 +180,38 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     )
     least = _some(c, kind == stages.MINIMUM)
     wide = _sides(c, least, "minimums_group")
-    sides = joined("minimums", _sides(c, least, "minimums_group", "minimums_country"),
-                   np.ones(least["response"].size), wide, 1, kind == stages.FULL)  # fmt: skip
-    done("minimums", stages.minimums(held, sides[0], kind, wide[:1]))
-    t = month.traffic
-    wide = _sides(c, t, _FAMILY, *flow)
-    sides = joined("traffic", _sides(c, t, "traffic_group", *flow), t["passengers"], wide, 0)
-    by_traffic = sides[0]
-    done("traffic", stages.traffic(held, by_traffic, (sides[1], t["passengers"]), wide))
-    c, t = (_known_region(given) for given in (c, month.unsampled))
-    wide = _sides(c, t, "unsampled_group", *flow)
-    sides = joined("unsampled", _sides(c, t, "unsampled_group", "unsampled_region", *flow),
-                   t["passengers"], wide, 1)  # fmt: skip
-    done("unsampled", stages.unsampled(held, sides[0], (sides[1], t["passengers"]), wide))
-    if month.imbalance is not None:
-        given = month.imbalance
-        done("imbalance", imbalance(
-            held, c["portroute"], c["flow"], given["eligible"], (given["port"], given["country"])
-        ))  # fmt: skip
-    if rules.trim_above is not None:
-        held, made["trim"] = trim(held, by_traffic, rules.trim_above, factor)
-        notes.extend(("trim", warning) for warning in made["trim"].warnings)
-    return Weighted(held, made, tuple(notes))
+    sides, told = collapsed(
+        (held[:, 0] > 0) & (kind == stages.FULL),
+        _sides(c, least, "minimums_group", "minimums_country"), np.ones(least["response"].size),
+        wide, gives_way=1, least=rules.collapse_below,
+    )  # fmt: skip
+    return stages.minimums(held, sides[0], kind, wide[:1]), told
+
+
+def _traffic(month: Month, held: Weights, rules: Rules) -> Step:
+    c, t = month.contacts, month.traffic
+    wide = _sides(c, t, _FAMILY, "arrivedepart")
+    sides, told = collapsed(
+        held[:, 0] > 0, _sides(c, t, "traffic_group", "arrivedepart"), t["passengers"], wide,
+        gives_way=0, least=rules.collapse_below,
+    )  # fmt: skip
+    return stages.traffic(held, sides[0], (sides[1], t["passengers"]), wide), told
+
+
+def _unsampled(month: Month, held: Weights, rules: Rules) -> Step:
+    c, t = (_known_region(given) for given in (month.contacts, month.unsampled))
+    wide = _sides(c, t, "unsampled_group", "arrivedepart")
+    sides, told = collapsed(
+        held[:, 0] > 0, _sides(c, t, "unsampled_group", "unsampled_region", "arrivedepart"),
+        t["passengers"], wide, gives_way=1, least=rules.collapse_below,
+    )  # fmt: skip
+    return stages.unsampled(held, sides[0], (sides[1], t["passengers"]), wide), told
+
+
+def _imbalance(month: Month, held: Weights, _: Rules) -> Step:
+    c, given = month.contacts, cast("Columns", month.imbalance)
+    factors = (given["port"], given["country"])
+    return imbalance(held, c["portroute"], c["flow"], given["eligible"], factors), []
 
 
 _FAMILY = "family"
@@ -283,7 +298,7 @@ def _whole(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 _OF_SHIFTS = ("shift_group", "arrivedepart", "weekday", "am_pm_night")
 
 
-def _by_shift(month: Month, factor: Weights) -> Stage:
+def _shift(month: Month, factor: Weights, _: Rules) -> Step:
     c, s = month.contacts, month.shifts
     crossing, possible = (_crossings(given) for given in (c, s))
     lacking = crossing & ~np.isfinite(np.asarray(c["shuttle"], dtype=np.float64))
@@ -299,10 +314,22 @@ def _by_shift(month: Month, factor: Weights) -> Stage:
     of = cells(*strata).rows[0]
     if np.isin(of[crossing], of[~crossing]).any():  # each kind has its own frame
         strata = [[*strata[0], crossing.astype(int)], [*strata[1], possible.astype(int)]]
-    return shift(
+    stage = shift(
         strata[0], (strata[1], s["possible"], s["sampled"]), (c["shiftno"], c["shuttle"]),
         (~crossing, crossing), c["migsi"], factor,
     )  # fmt: skip
+    return stage, []
+
+
+_STEPS: dict[str, Callable[[Month, Weights, Rules], Step]] = {
+    "shift": _shift,
+    "nonresponse": _nonresponse,
+    "minimums": _minimums,
+    "traffic": _traffic,
+    "unsampled": _unsampled,
+    "imbalance": _imbalance,
+}
+ORDER = (*_STEPS, "trim")
 
 
 def _crossings(columns: Columns) -> NDArray[np.bool_]:
