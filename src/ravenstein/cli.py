@@ -269,18 +269,27 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     from ravenstein.pipelines.population import check_sources, described, missing_nations
     from ravenstein.study import read_study
 
-    good, wrong = check_sources(read_study(folder))
+    study = read_study(folder)
+    good, wrong = check_sources(study)
+    survey: list[str] = []
+    if any(source.kind.startswith("survey_") for source in study.sources):
+        from ravenstein.pipelines.passenger_survey import check_survey
+
+        survey, also_wrong = check_survey(study)
+        wrong += also_wrong
     if as_json:
         found = [
             {"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in good
-        ]
+        ] + [{"survey": words} for words in survey]
         status = "failed" if wrong else "complete"
         errors = [error.as_dict() for error in wrong]
         print(json.dumps({"status": status, "sources": found, "errors": errors}))
     else:
         for file in good:
             say(f"✓ {described(file)}")
-        for note in missing_nations(good):
+        for words in survey:
+            say(f"✓ {words}")
+        for note in missing_nations(good) if good else ():
             say(f"warning: {note}")
         for error in wrong:
             print_error(error)
@@ -351,6 +360,7 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write a table of the store, of any vintage, to a CSV or Parquet file."""
+    from ravenstein.core.schema import ColumnType
     from ravenstein.store.database import open_store
     from ravenstein.store.files import write_csv, write_parquet
     from ravenstein.tables.dictionary import declared
@@ -364,8 +374,19 @@ def export(
             where=file.name,
             fix="End the file's name with .csv or .parquet.",
         )
+    declaration = declared(table)
+    if file.suffix.lower() == ".csv" and any(
+        c.type == ColumnType.DRAWS for c in declaration.columns
+    ):
+        raise StudyError(
+            "A CSV file cannot hold draws.",
+            expected="a file ending .parquet",
+            found=file.suffix,
+            where=file.name,
+            fix="Export to Parquet; draws are a list in each row.",
+        )
     with open_store(folder / "store") as store:
-        rows = store.collect(store.read(declared(table), vintage=vintage))
+        rows = store.collect(store.read(declaration, vintage=vintage))
         writers[file.suffix.lower()](rows, file)
     if not quiet:
         say(f"Wrote {rows.num_rows:,} rows to {file}")

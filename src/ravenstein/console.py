@@ -69,9 +69,14 @@ class Progress:
         )
 
 
-def explained(found: Explanation) -> Iterator[str]:
-    """Yield the trace as indented lines, each input under the step that read it."""
-    v = found.vintage
+def explained(found: Explanation, told: set[tuple[str, int, str]] | None = None) -> Iterator[str]:
+    """Yield the trace as indented lines, each input under the step that read it, told once."""
+    v, told = found.vintage, set() if told is None else told
+    key = (v.table_name, v.vintage, found.predicate)
+    if key in told:
+        yield f"{v.table_name}, vintage {v.vintage}, {found.rows:,} rows: see above"
+        return
+    told.add(key)
     yield (f"{v.table_name}, vintage {v.vintage} of run {v.run}, {v.written_at:%Y-%m-%d %H:%M} UTC")
     yield f"  {found.rows:,} of {v.rows:,} rows: {found.predicate}"
     for row in found.first:
@@ -84,7 +89,7 @@ def explained(found: Explanation) -> Iterator[str]:
         yield f"  parameter: {name} [{entry['unit']}] {values}"
         yield f"    source: {entry['source']}"
     for table in found.tables:
-        yield from ("  │ " + line for line in explained(table))
+        yield from ("  │ " + line for line in explained(table, told))
     for file in found.files:
         yield f"  file: {file.name}, sha256 {file.sha256[:12]}…, {file.state}"
         if file.rows is not None:

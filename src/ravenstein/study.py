@@ -49,14 +49,14 @@ class About(_Section):
 
 
 class Period(_Section):
-    """The mid-years that are published."""
+    """The mid-years that are published; needed with sources of the kind myeb3."""
 
     first: _Year = Field(description="First mid-year, the opening stock")
     last: _Year = Field(description="Last mid-year")
 
 
 class Geography(_Section):
-    """The boundaries that are published."""
+    """The boundaries that are published; needed with sources of the kind myeb3."""
 
     edition: _Year = Field(description="Year of the boundaries")
 
@@ -306,7 +306,7 @@ def read_survey(folder: Path) -> Study:
                 fix="Name the files as their tables, or say in study.toml which they are.",
             )
         sources = tuple(Source(kind=kind, file=file) for kind, file in files.items())
-        about = About(title="Passenger survey", producer="its producer")
+        about = About(title="Passenger survey", producer="the office that ran it")
         study = Study(folder=folder, text="", study=about, sources=sources)
     sources = tuple(source for source in study.sources if source.kind.startswith("survey_"))
     return study.model_copy(update={"sources": sources, "period": None, "geography": None})

@@ -60,7 +60,7 @@ def test_the_bundled_study_ends_with_a_release(released):
     assert summary["status"] == "complete"
     assert summary["release"] == str(folder / "release/index.html")
     assert summary["tables"]["population_account"] == {"vintage": 1, "rows": 23 * 13}
-    assert summary["warnings"] == []
+    assert all("cells of the passenger survey" in warning for warning in summary["warnings"])
     assert [step["title"] for step in summary["steps"]][-1] == "Write pages and tables"
     pages = sorted(path.name for path in (folder / "release/areas").iterdir())
     assert len(pages) == 23
@@ -397,7 +397,7 @@ def test_the_real_study_from_official_files(shared, tmp_path):
     command("init", folder, "--data", shared / "data")
     assert "406 areas" in command("check", folder)
     summary = json.loads(command("run", folder, "--only", "population", "--json"))
-    assert summary["warnings"] == []
+    assert all("cells of the passenger survey" in warning for warning in summary["warnings"])
     assert summary["steps"][1]["note"] == "18,651 balanced, 61 rounding"
     where = "area=E06000001 and year=2012 and edition=2001-2020_geog2021"
     text = command("explain", "population_account", "--where", where, "--dir", folder)

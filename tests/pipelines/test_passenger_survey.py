@@ -12,6 +12,7 @@ from tests.naive_survey import naive_weights, simulated_month
 from typer.testing import CliRunner
 
 from ravenstein import cli
+from ravenstein.core.errors import StudyError
 from ravenstein.store.files import as_declared, write_csv
 from ravenstein.tables.dictionary import declared
 
@@ -85,6 +86,10 @@ def office(tmp_path):
             parts = [routes < 600, (routes >= 600) & (routes < 800), routes >= 800]
             for file, chosen in zip(files, parts, strict=True):
                 write_csv(rows.filter(pa.array(chosen)), folder / file)
+        elif kind == "unsampled":  # an office that numbers the rows
+            files = ["numbered.csv"]
+            numbered = rows.append_column("record", pa.array(range(rows.num_rows)))
+            write_csv(numbered, folder / files[0])
         else:
             write_csv(rows, folder / files[0])
         text += "".join(REFERENCE.format(kind=kind, file=file) for file in files)
@@ -122,6 +127,15 @@ def test_the_chain_runs_alone_on_an_offices_files(office, tmp_path):
     assert "areas/" not in page
     told = ravenstein("explain", "survey_weights", "--dir", out)
     assert "serial=" not in told, "rows of people are counted, not shown"
+    assert "../office/extract.csv" in told
+    assert "unchanged" in told
+    serial = int(weights.index[0])
+    line = ravenstein("explain", "survey_contacts", "--where", f"serial={serial}", "--dir", out)
+    assert "1 rows: SERIAL in" in line, "the line of the office's own file"
+    with pytest.raises(StudyError, match="cannot hold draws"):
+        ravenstein("export", "survey_migrants", tmp_path / "m.csv", "--dir", out)
+    checked = ravenstein("check", folder)
+    assert "traffic_air.csv: " in checked
 
 
 def test_weights_in_the_full_sample_are_those_of_the_slow_chain():
@@ -278,6 +292,8 @@ def test_files_named_as_their_tables_need_no_study(tmp_path):
 def mistakes():
     return [
         (lambda f: repeat_first_line(f / "extract.csv"), "survey_contacts' breaks", "serial"),
+        (lambda f: repeat_first_line(f / "numbered.csv"), "Rows of a file have the same number",
+         "1 of"),
         (lambda f: (f / "shifts.csv").unlink(), "does not hold rows", "nothing of that name"),
         (lambda f: change(f / "study.toml", 'kind = "survey_shifts"', 'kind = "survey_traffic"'),
          "Sources of the passenger survey are missing", "survey_shifts"),
@@ -316,8 +332,6 @@ def test_what_is_wrong_with_the_files_is_told_and_nothing_is_left(office, tmp_pa
 
 
 def test_a_study_is_not_replaced_and_a_folder_without_files_is_told(office, tmp_path):
-    from ravenstein.core.errors import StudyError
-
     folder, _ = office
     with pytest.raises(StudyError, match="take the place of a study"):
         ravenstein("passenger-survey", folder, folder)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.naive_survey import naive_weights, simulated_month
 
+from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey.allocation import expected_errors, frontier
 from ravenstein.passenger_survey.fieldwork import Fieldwork, NewRoute, past_fieldwork
 
@@ -76,3 +77,5 @@ def test_costs_intervals_and_new_routes(given):
     share = (frame.possible * frame.migrants)[old].sum() / passengers
     mine = new & (found.arrivedepart == 1)
     assert (frame.possible * frame.migrants)[mine] == pytest.approx([1000 * share] * 4)
+    with pytest.raises(SurveyError, match="already"):
+        past_of(given, new_routes=(NewRoute(int(found.portroute[0]), 90, 1000.0),))

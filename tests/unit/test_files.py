@@ -43,7 +43,7 @@ def test_rows_of_a_file_are_checked(tmp_path):
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("e,E92000001,account,1,2,0,many", "checks.csv, line 2, column 7"),
+        ("e,E92000001,account,1,2,0,many", "checks.csv, line 2"),
         ("e,E92000001,account,1,2,0", "checks.csv, line 2"),
     ],
 )
@@ -89,7 +89,16 @@ def test_a_file_of_another_shape(tmp_path):
         (Shape(names, rest | {"sampled": "x"}), "constant is not", "str"),
         (Shape(names | {"groop": "GROUP"}, rest), "no such column", "groop"),
         (Shape(names, rest), "does not hold rows", "no column sampled"),
-        (Shape(names | {"sampled": "GROUP"}, rest), "does not hold rows", "other types"),
+        (Shape(names | {"possible": "M"}, rest), "does not hold rows", "no column M, sampled"),
+        (
+            Shape(
+                {"record": "ID", "portroute": "ROUTE", "possible": "GROUP"},
+                rest | {"sampled": "", "shift_group": "x"},
+            ),
+            "does not hold rows",
+            "in column GROUP a value that is no double",
+        ),
+        (Shape(names, rest | {"possible": 1}), "given twice", "possible under both"),
     ):
         with pytest.raises(SourceError, match=problem) as caught:
             read_rows(path, "shifts.csv", table, wrong)

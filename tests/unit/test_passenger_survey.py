@@ -111,7 +111,7 @@ def test_trimming_keeps_the_sums_of_groups_in_every_replicate():
     assert made[:, 0] == pytest.approx([1 + 4 / 3, 2 + 8 / 3, 6, 1, 3])
     assert made[:, 1] == pytest.approx([5, 6, 12, 1, 3]), "2 would be 7.33"
     assert stage.own == pytest.approx([7 / 3, 7 / 3, 0.6, 1, 1])
-    assert stage.warnings == ("1 weights above 6 cut off; the largest is now 6",)
+    assert stage.warnings == ("1 weights above 6.0 cut off; the largest is now 6.0",)
     with pytest.raises(SurveyError, match="not above the median"):
         trim(prior, (["A"] * 5,), 1.0, factor)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey.cells import cells
-from ravenstein.passenger_survey.chain import Month, Rules, factors, weigh
+from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
 from ravenstein.passenger_survey.collapse import collapsed, settled
 from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import (
@@ -187,8 +187,16 @@ def test_strata_with_possible_shifts_and_no_interviews_are_told():
     more = {name: np.append(values, values[:1]) for name, values in given.shifts.items()}
     more["am_pm_night"][-1], more["sampled"][-1] = 3, 0
     notes = weigh(replace(given, shifts=more), np.ones((400, 1))).notes
-    assert notes[0] == ("shift", "1 strata with 60 possible shifts and no interviews: their "
-                        "passengers are carried by those of the same traffic cell")  # fmt: skip
+    assert notes[0] == (
+        "shift",
+        "strata with possible shifts and no interviews: 1 (60 possible shifts); their passengers "
+        "are carried by those of the same traffic cell",
+    )
+    unsaid = given.contacts["stay_stated"].copy()
+    coming = np.isin(given.contacts["flow"], (2, 3)) & (given.contacts["response"] == 1)
+    unsaid[np.flatnonzero(coming)[:5]] = None
+    notes = weigh(changed(given, "contacts", stay_stated=unsaid), np.ones((400, 1))).notes
+    assert any("without a stated stay: 5" in note for _, note in notes)
 
 
 def test_a_shift_outside_the_frame_is_named():
@@ -385,6 +393,25 @@ def test_results_tell_the_effect_of_each_rule():
         assert row["without"] == pytest.approx(whole[flow])
         assert row["persons"] != pytest.approx(row["without"], abs=1e-6)
     assert trimmed.weights["trim"].min() < 1
+
+
+def test_ports_without_any_interview_are_refused():
+    given = tables(month())
+    more = {name: np.append(values, values[:1]) for name, values in given["traffic"].items()}
+    more["traffic_group"][-1] = "999"
+    with pytest.raises(SurveyError, match="codes that no interview has") as caught:
+        results(given | {"traffic": more}, Rules(), draws=2, seed=1)
+    assert caught.value.found == "9,000 passengers of 999"
+    assert caught.value.where == "survey_traffic, traffic_group"
+
+
+def test_stored_weights_are_those_that_were_multiplied():
+    made = results(tables(month()), Rules(decimals=3), draws=2, seed=1)
+    product = np.prod([made.weights[name] for name in ORDER], axis=0)
+    assert product == pytest.approx(made.weights["final"], rel=1e-12)
+    assert sum(row["weights"] for row in made.stages if row["stage"] == "unsampled") == (
+        pytest.approx(made.weights["final"].sum())
+    )
 
 
 def test_months_of_interviews_and_tables_must_agree():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,16 @@ class RavensteinError(Exception):
         return (
             f"{self.problem}\n  where:    {self.where}\n  expected: {self.expected}\n"
             f"  found:    {self.found}\n  fix:      {self.fix}"
+        )
+
+    def within(self, place: str) -> Self:
+        """Return the error with a wider place before its own, such as a file or a month."""
+        return type(self)(
+            self.problem,
+            expected=self.expected,
+            found=self.found,
+            where=f"{place}: {self.where}",
+            fix=self.fix,
         )
 
     def as_dict(self) -> dict[str, str]:

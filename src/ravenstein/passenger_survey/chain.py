@@ -9,7 +9,7 @@ import numpy as np
 
 from ravenstein.core.errors import SurveyError, listed
 from ravenstein.passenger_survey import stages
-from ravenstein.passenger_survey.cells import cells
+from ravenstein.passenger_survey.cells import cells, rounded
 from ravenstein.passenger_survey.collapse import collapsed
 from ravenstein.passenger_survey.imbalance import imbalance
 from ravenstein.passenger_survey.shift import shift
@@ -80,11 +80,13 @@ class Weighted:
     Args:
         final: Final weights [n, R], the full sample first.
         stages: Each stage by name.
+        own: Each stage's own weight in the full sample, as it was multiplied [n].
         notes: Stage and what a reader should know of it: joined cells, few cases, fallbacks.
     """
 
     final: Weights
     stages: dict[str, Stage]
+    own: dict[str, NDArray[np.float64]]
     notes: tuple[tuple[str, str], ...]
 
 
@@ -136,18 +138,21 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     """
     rules = rules or Rules()
     check_answers(month.contacts)
-    held, made, notes = factor.copy(), {}, _without_interviews(month)
+    held, made = factor.copy(), {}
+    notes = _without_interviews(month) + _without_answers(month.contacts)
     for name, step in _STEPS.items():
         if name == "imbalance" and month.imbalance is None:
             continue
         made[name], told = step(month, held, rules)
         made[name].apply(held, rules.decimals)
         notes += [(name, note) for note in (*told, *made[name].warnings)]
+    own = {name: rounded(stage.own, rules.decimals) for name, stage in made.items()}
     if rules.trim_above is not None:
         groups = [made["traffic"].of]
         held, made["trim"] = trim(held, groups, rules.trim_above, factor)
+        own["trim"] = made["trim"].own
         notes += [("trim", note) for note in made["trim"].warnings]
-    return Weighted(held, made, tuple(notes))
+    return Weighted(held, made, own, tuple(notes))
 
 
 def _nonresponse(month: Month, held: Weights, rules: Rules) -> Step:
@@ -346,7 +351,24 @@ def _without_interviews(month: Month) -> list[tuple[str, str]]:
     if not alone.any():
         return []
     note = (
-        f"{int(alone.sum())} strata with {possible[alone].sum():,.0f} possible shifts and no "
-        "interviews: their passengers are carried by those of the same traffic cell"
+        f"strata with possible shifts and no interviews: {int(alone.sum())} "
+        f"({possible[alone].sum():,.0f} possible shifts); their passengers are carried by those of "
+        "the same traffic cell"
     )
     return [("shift", note)]
+
+
+def _without_answers(contacts: Columns) -> list[tuple[str, str]]:
+    """Return notes on full interviews that do not say what migrants are told by."""
+    full = contacts["response"] < _MINIMUM
+    flow, known = _whole(contacts["flow"])
+    coming = full & known & ~np.isin(flow, _HERE)
+    counts = {
+        "full interviews on the way out without a stated stay: {}; they are no migrants": coming
+        & (contacts["stay_stated"] == None),  # noqa: E711
+        "full interviews without a flow: {}; they are no short-term migrants, and are not "
+        "balanced": full & ~known,
+    }
+    return [
+        ("minimums", note.format(int(rows.sum()))) for note, rows in counts.items() if rows.any()
+    ]

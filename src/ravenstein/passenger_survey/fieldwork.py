@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.core.errors import SurveyError, listed
 from ravenstein.passenger_survey.allocation import (
     ORDINARY,
     ShiftFrame,
@@ -218,6 +219,15 @@ def _with_new(past: Past, passengers: Floats, chosen: Fieldwork) -> Past:
     """Add routes without a past: their share of migrants and interval are those of all."""
     if not chosen.new_routes:
         return past
+    repeated = {new.portroute for new in chosen.new_routes} & set(past.portroute.tolist())
+    if repeated:
+        raise SurveyError(
+            "A new route has possible shifts already.",
+            expected="routes that survey_shifts does not hold",
+            found=listed(sorted(repeated)),
+            where="study.toml, [[sample_design.new_routes]]",
+            fix="Leave them out, or give them another number.",
+        )
     frame, parts = past.frame, [past.frame]
     keys = [(past.portroute, past.arrivedepart, past.quarter)]
     for new in chosen.new_routes:

@@ -29,7 +29,7 @@ def cell_report(found: Weighted) -> Iterator[Row]:
     """
     prior = np.ones(found.final.shape[0])
     for name, stage in found.stages.items():
-        own, count = stage.own, stage.cells.count
+        own, count = found.own[name], stage.cells.count
         prior = prior * own
         carried = own > 0
         of = stage.of[carried]
@@ -66,7 +66,7 @@ def extremes(contacts: Columns, found: Weighted) -> Iterator[Row]:
         return
     middle = float(np.median(final[held]))
     stages = list(found.stages.items())
-    beyond = np.array([_over_median(stage.own) for _, stage in stages])
+    beyond = np.array([_over_median(found.own[name]) for name, _ in stages])
     cause = beyond.argmax(axis=0)
     labels = [stage.cells.labels for _, stage in stages]
     migrants = long_term(contacts)

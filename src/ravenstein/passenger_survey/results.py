@@ -11,6 +11,7 @@ import numpy as np
 from ravenstein.core.errors import SurveyError, listed
 from ravenstein.core.estimate import estimate
 from ravenstein.core.seeds import step_generator
+from ravenstein.passenger_survey.cells import cells
 from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
 from ravenstein.passenger_survey.imputation import ended, imputed_nights
 from ravenstein.passenger_survey.migrants import (
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _T = TypeVar("_T")
+_CODES = {
+    "nonresponse": "nonresponse_group",
+    "traffic": "traffic_group",
+    "unsampled": "unsampled_group",
+}
 _TABLES = ("shifts", "nonresponse", "traffic", "unsampled")
 _BY = {"reason": ("all", "citizenship", "reason"), "age": ("age_group", "sex"),
        "country": ("country",), "area": ("area",)}  # fmt: skip
@@ -107,6 +113,7 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     imbalance = _of_interviews(tables.get("imbalance"), contacts["serial"])
     months, starts = np.unique(month_of[order], return_index=True)
     _refuse_other_months(tables, months)
+    _refuse_other_codes(tables)
     made = Results(months=len(months))
     counted = _Counted(contacts, months, rules, draws, balanced=imbalance is not None)
     draw = step_generator(seed, "passenger_survey/stays") if rules.stays == "donor" else None
@@ -121,7 +128,10 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
         given = Month(chosen, **others, imbalance=balance)
         generator = step_generator(seed, f"passenger_survey/{month}")
         drawn, lonely = factors(chosen, draws, generator)
-        return given, weigh(given, drawn, rules), lonely
+        try:
+            return given, weigh(given, drawn, rules), lonely
+        except SurveyError as error:
+            raise error.within(str(month)) from None
 
     ends = [*starts[1:].tolist(), month_of.size]
     done = _in_order(weighed, list(zip(months, starts.tolist(), ends, strict=True)))
@@ -286,7 +296,7 @@ def _refuse_other_months(tables: Tables, months: Any) -> None:
     for name in _TABLES:
         held = np.unique(tables[name]["month"].astype("datetime64[M]"))
         lost, lacking = np.setdiff1d(held, months), np.setdiff1d(months, held)
-        if name in ("nonresponse", "unsampled"):  # a month may have none
+        if not held.size and name in ("nonresponse", "unsampled"):  # there may be none at all
             lacking = lacking[:0]
         for wrong, problem in (
             (lost, f"survey_{name} holds months without interviews."),
@@ -298,14 +308,33 @@ def _refuse_other_months(tables: Tables, months: Any) -> None:
                     expected=f"the months of survey_contacts: {months[0]} to {months[-1]}",
                     found=listed([str(month) for month in wrong]),
                     where=f"survey_{name}, column month",
-                    fix="Give interviews and reference tables of the same months.",
+                    fix="Give interviews and reference tables of the same months; a row of 0 says "
+                    "that there was none.",
                 )
+
+
+def _refuse_other_codes(tables: Tables) -> None:
+    """Refuse port groups of the reference tables that no interview of any month has."""
+    contacts = tables["contacts"]
+    for name, column in _CODES.items():
+        t = tables[name]
+        amount = t["passengers"] if "passengers" in t else t["migtotal"] + t["ordtotal"]
+        known = cells([contacts[column]], [t[column]])
+        total = np.bincount(known.rows[1], amount, minlength=known.count)
+        seen = np.bincount(known.rows[0], minlength=known.count) > 0
+        if (total[~seen] > 0).any():
+            raise SurveyError(
+                f"survey_{name} has codes that no interview has.",
+                expected=f"codes of {column} of survey_contacts",
+                found=f"{total[~seen].sum():,.0f} passengers of {known.named(~seen & (total > 0))}",
+                where=f"survey_{name}, {column}",
+                fix="Correct the codes, or give the passengers to a group with interviews.",
+            )
 
 
 def _keep(parts: dict[str, list[NDArray[Any]]], serial: NDArray[Any], found: Weighted) -> None:
     """Keep the weights of a month; a stage that was left out has weight 1."""
     parts["serial"].append(serial)
     for name in ORDER:
-        stage = found.stages.get(name)
-        parts[name].append(np.ones(serial.size) if stage is None else stage.own)
+        parts[name].append(found.own.get(name, np.ones(serial.size)))
     parts["final"].append(found.final[:, 0])

@@ -89,7 +89,10 @@ def shift(
     )
     if not outside.any():
         return made
-    note = f"{int((outside > 0).sum())} strata have weights below {_LEAST} or above {_MOST}"
+    note = (
+        f"strata with weights below {_LEAST} or above {_MOST} (the check of 2017): "
+        f"{int((outside > 0).sum())}"
+    )
     return replace(made, warnings=(note,))
 
 

@@ -59,7 +59,7 @@ def trim(
     own = np.where(positive, made[:, 0] / np.where(positive, prior[:, 0], 1), 0.0)
     cases = np.bincount(of[positive], minlength=known.count)
     count, kept = int((own[positive] < 1).sum()), int(heavy[:, 0].sum())
-    note = f"{count} weights above {limit:,.0f} cut off; the largest is now {made[:, 0].max():,.0f}"
+    note = f"{count} weights above {limit:,.1f} cut off; the largest is now {made[:, 0].max():,.1f}"
     note += f"; {kept} groups are too heavy for the limit and keep their weights" * bool(kept)
     none = np.full(of.size, known.count)
     ones = np.ones((known.count + 1, 1))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.core.errors import StudyError
+from ravenstein.core.errors import (
+    RavensteinError,
+    SourceError,
+    StudyError,
+    TableError,
+    listed,
+)
 from ravenstein.passenger_survey.chain import Rules, weigh
 from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import flows
 from ravenstein.passenger_survey.results import Results, results
 from ravenstein.pipelines.sample_design import sample_design
+from ravenstein.store.database import memory_store
 from ravenstein.store.files import inside, schema
 from ravenstein.store.provenance import FromFile, FromTable
-from ravenstein.store.rows import Shape, read_parts
+from ravenstein.store.rows import Shape, header, read_parts
 from ravenstein.tables import survey_results as tables
 from ravenstein.tables.dictionary import declared
 from ravenstein.tables.passenger_survey import TABLES as SOURCES
@@ -118,26 +127,86 @@ def read_source(
     """Read one source of the survey: its rows, and the files they are from."""
     table = declared(source.kind)
     path = inside(folder, source.file, allowed)
-    # rows are numbered when all files are together: each office numbers its own
-    named = {name: column for name, column in source.columns.items() if name != "record"}
-    numbered = {"record": 0} if "record" in table.names else {}
-    shape = Shape(named, source.constants | numbered, source.codes)
+    column = source.columns.get("record", "record")
+    unnumbered = "record" in table.names and not (path.exists() and _has(path, column))
+    rest = {"record": 0} if unnumbered else {}
+    shape = Shape(source.columns, source.constants | rest, source.codes)
     rows, facts = read_parts(path, source.file, table, shape)
-    return rows, [
-        FromFile(fact.name, fact.sha256, rows.num_rows, "", table.grain[0], {}) for fact in facts
-    ]
+    if "record" in rows.column_names and not unnumbered:
+        _refuse_repeated(rows, f"{source.file}, column {column}")
+    key = table.grain[0]
+    own = "" if unnumbered or key == "month" else source.columns.get(key, key)
+    return rows, [FromFile(f.name, f.sha256, rows.num_rows, own, key, {}) for f in facts]
+
+
+def check_survey(study: Study) -> tuple[list[str], list[RavensteinError]]:
+    """Read every source of the survey and check its rows, without a store.
+
+    Returns:
+        The files that are good with their rows, in words, and what is wrong with the others.
+    """
+    good: list[str] = []
+    wrong: list[RavensteinError] = []
+    try:
+        found = survey_sources(study.sources, "study.toml, [[sources]]")
+    except StudyError as error:
+        return [], [error]
+    for kind, sources in found.items():
+        for source in sources:
+            try:
+                rows, _ = read_source(study.folder, source, study.data_folders)
+                with memory_store() as store:
+                    store.checked_rows(declared(kind), _numbered(rows))
+                good.append(f"{source.file}: {rows.num_rows:,} rows of {kind}")
+            except RavensteinError as error:
+                wrong.append(error.within(source.file))
+    return good, wrong
+
+
+def _has(path: Path, column: str) -> bool:
+    try:
+        return column in header(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _refuse_repeated(rows: pa.Table, where: str) -> None:
+    """Refuse rows of a file with the same number: offices number a file's rows."""
+    repeated = rows.num_rows - rows.group_by(["month", "record"]).aggregate([]).num_rows
+    if repeated:
+        raise SourceError(
+            "Rows of a file have the same number.",
+            expected="a number of its own for each row of a month",
+            found=f"{repeated} of {rows.num_rows} rows repeat another's",
+            where=where,
+            fix="Remove repeated rows; without a column of numbers, rows are numbered as read.",
+        )
 
 
 def _stored(study: Study, run: Run, kind: str, sources: list[Source]) -> dict[str, NDArray[Any]]:
     """Read the sources of a kind into the store; return their columns."""
     read = [read_source(study.folder, source, study.data_folders) for source in sources]
-    rows = pa.concat_tables([part for part, _ in read])
-    if "record" in rows.column_names:
-        number = pa.array(np.arange(rows.num_rows))
-        rows = rows.set_column(rows.column_names.index("record"), "record", number)
-    origins = [origin for _, origins in read for origin in origins]
-    run.write(declared(kind), rows, method=read_parts, inputs=origins)
+    rows = _numbered(pa.concat_tables([part for part, _ in read]))
+    # files are named from the results' folder, where they are looked for again
+    home = run.store.folder.parent
+    origins = [
+        replace(origin, name=os.path.relpath(study.folder / origin.name, home))
+        for _, origins in read
+        for origin in origins
+    ]
+    try:
+        run.write(declared(kind), rows, method=read_parts, inputs=origins)
+    except TableError as error:
+        raise error.within(listed(source.file for source in sources)) from None
     return columns_of(rows)
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    """Return rows of a reference table with numbers of their own: each office numbers its files."""
+    if "record" not in rows.column_names:
+        return rows
+    number = pa.array(np.arange(rows.num_rows))
+    return rows.set_column(rows.column_names.index("record"), "record", number)
 
 
 def columns_of(rows: pa.Table) -> dict[str, NDArray[Any]]:
@@ -183,5 +252,6 @@ def last_year(made: Results) -> str:
         + (f" ± {1.96 * row['standard_error']:,.0f}" if row["standard_error"] else "")
         for row in last
     ]
-    part = "" if last[0]["months"] == 12 else f" ({last[0]['months']} months)"
+    count = last[0]["months"]
+    part = "" if count == 12 else f" ({count} month{'s' if count > 1 else ''})"
     return f"{last[0]['year']}{part}: {', '.join(shown)}"

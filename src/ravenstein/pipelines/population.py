@@ -126,7 +126,7 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
             good.append(file)
         except RavensteinError as error:
             wrong.append(error)
-    if not wrong:
+    if good and not wrong:
         try:
             published_edition(study, editions_of(good).to_pylist())
         except RavensteinError as error:

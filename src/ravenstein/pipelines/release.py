@@ -160,6 +160,7 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
         years = rows["year"] if "year" in rows.column_names else pc.year(rows["month"])
         return tuple(rows.filter(pc.equal(years, pc.max(years))).to_pylist())
 
+    run.warnings += [w for w in _joins(tables) if w not in run.warnings]
     survey = Survey(
         flows=every(SURVEY_FLOWS),
         stages=last(SURVEY_STAGES),
@@ -170,7 +171,22 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
         allocation=every(SURVEY_ALLOCATION),
         frontier=every(SURVEY_FRONTIER),
     )
-    return survey, [(table, tables[table.name]) for table in published]
+    # rows of single interviews stay in the store
+    public = [table for table in published if table is not SURVEY_EXTREMES]
+    return survey, [(table, tables[table.name]) for table in public]
+
+
+def _joins(tables: dict[str, pa.Table]) -> list[str]:
+    """Return a warning of the months in which cells of the full sample were joined."""
+    notes, stages = tables[SURVEY_NOTES.name], tables[SURVEY_STAGES.name]
+    joined = notes.filter(pc.match_substring(notes["note"], " joined, "))
+    count, months = (pc.count_distinct(t["month"]).as_py() for t in (joined, stages))
+    if not count:
+        return []
+    return [
+        f"Small or empty cells of the passenger survey were joined in {count} of {months} months: "
+        "see the quality of its weighting."
+    ]
 
 
 def _write_table(table: PublishedTable, folder: Path) -> None:

@@ -155,7 +155,7 @@ def quality_view(survey: Survey) -> Row:
         "year": year,
         "lead": words.weighting_sentence(
             year,
-            (stages[0]["cases"], stages[-1]["weights"]),
+            (stages[-1]["cases"], stages[-1]["weights"]),
             (sum(row["cases"] < FEW for row in adjusting), len(adjusting)),
             (every[0]["final"], every[0]["times_median"]),
         ),

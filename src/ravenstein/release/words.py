@@ -138,7 +138,7 @@ def weighting_sentence(
     """
     return (
         f"In {year}, {number(whole[0])} interviews stand for {number(rounded(whole[1]))} "
-        f"passengers. Of the cells used to adjust their weights, "
+        f"passengers. Of the cells used to adjust their weights after the shifts, "
         f"{rounded(100 * cells[0] / cells[1])}% hold fewer than 30 interviews. The largest "
         f"weight is {weight(most[0])}, {most[1]:.1f} times the median of its month."
     )

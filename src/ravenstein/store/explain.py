@@ -200,7 +200,7 @@ def _origin(
             state = "changed since it was read"
     except OSError:
         state = "not readable"
-    if values is None or state != "unchanged" or path.suffix == ".parquet":
+    if values is None or state != "unchanged" or path.suffix == ".parquet" or not column:
         return FileOrigin(name, sha256, state, "all rows", None, [])
     lines = matching_lines(path, column, {str(value) for value in values})
     predicate = shortened([f"{column} in {_sql_list(values)}"])

@@ -72,13 +72,11 @@ def read_rows(path: Path, shown: str, table: Table, shape: Shape | None = None) 
             found = _columns(path, own, wide).cast(pa.schema(list(kinds.items())))
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
         line = re.search(r"Row #(\d+)", str(error))
-        place = re.search(r"column #(\d+)", str(error))
         where = shown + (f", line {line[1]}" if line else "")
-        where += f", column {int(place[1]) + 1}" if place else ""
         raise SourceError(
             f"The file does not hold rows of table {table.name!r}.",
-            expected=", ".join(f"{column.name} ({column.type})" for column in table.columns),
-            found=_misfit(path, [own.columns.get(name, name) for name in kinds]),
+            expected=", ".join(f"{c.name} ({c.type})" for c in table.columns if c.name in kinds),
+            found=_misfit(path, [own.columns.get(name, name) for name in kinds], error),
             where=where,
             fix="Give the file the declared columns and types (docs/reference/data-dictionary.md)"
             + (", or say under `columns` and `constants` how it differs." if shape else "."),
@@ -94,20 +92,25 @@ def read_rows(path: Path, shown: str, table: Table, shape: Shape | None = None) 
     return pa.table({name: columns[name] for name in table.names})
 
 
-def _misfit(path: Path, wanted: list[str]) -> str:
-    """Say what is wrong with a file: not there, columns missing, or other types."""
+def _misfit(path: Path, wanted: list[str], error: Exception) -> str:
+    """Say what is wrong with a file: not there, not readable, columns missing, or other types."""
     if not path.is_file():
         return "nothing of that name"
     try:
-        if path.suffix == ".parquet":
-            names = arrow_parquet.read_schema(path).names
-        else:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                names = next(csv.reader(stream), [])
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid, csv.Error):
-        return "another format"
+        names = header(path)
+    except PermissionError:
+        return "a file that may not be read"
+    except (OSError, ValueError, csv.Error):
+        return "another format: CSV is in UTF-8, with commas and a header"
     lacking = [name for name in wanted if name not in names]
-    return f"no column {listed(lacking)}" if lacking else "other types"
+    if lacking:
+        near = nearest(lacking[0], names)
+        return f"no column {listed(lacking)}" + (f"; is {near!r} meant?" if near else "")
+    place = re.search(r"column #(\d+)", str(error))
+    kind = re.search(r"conversion error to (\w+)", str(error))
+    if not place:
+        return "values of other types, such as decimals where whole numbers are declared"
+    return f"in column {names[int(place[1])]} a value that is no {kind[1] if kind else 'such type'}"
 
 
 def _columns(path: Path, own: Shape, kinds: dict[str, pa.DataType]) -> pa.Table:
@@ -131,6 +134,15 @@ def _columns(path: Path, own: Shape, kinds: dict[str, pa.DataType]) -> pa.Table:
 
 
 def _refuse_unknown(own: Shape, table: Table, shown: str) -> None:
+    twice = sorted(set(own.columns) & set(own.constants))
+    if twice:
+        raise SourceError(
+            "A column is given twice.",
+            expected="a declared column under `columns` or under `constants`",
+            found=f"{listed(twice)} under both",
+            where=f"columns and constants of {shown}",
+            fix="Remove one of the two.",
+        )
     given = [*own.columns, *own.constants, *own.codes]
     unknown = [name for name in given if name not in table.names]
     if unknown:
@@ -142,6 +154,20 @@ def _refuse_unknown(own: Shape, table: Table, shown: str) -> None:
             where=f"columns, constants or codes of {shown}",
             fix=f"Did you mean {near!r}?" if near else "Use declared names on the left.",
         )
+
+
+def header(path: Path) -> list[str]:
+    """Return the column names of a file, or of the first file of a folder.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is of another format.
+    """
+    first = min(path.glob("*.parquet"), default=path) if path.is_dir() else path
+    if first.suffix == ".parquet":
+        return list(arrow_parquet.read_schema(first).names)
+    with first.open(encoding="utf-8-sig", newline="") as stream:
+        return next(csv.reader(stream), [])
 
 
 def _translated(values: pa.ChunkedArray, known: Mapping[str, str], where: str) -> pa.Array:

@@ -88,7 +88,7 @@ SURVEY_WEIGHTS = Table(
         Column(
             "final",
             ColumnType.NUMBER,
-            "Final weight: the product of the stages; 1 for stages that were left out",
+            "Final weight: the product of the stages, 1 for stages that were left out",
             minimum=0,
             unit="passengers",
         ),
