@@ -212,6 +212,7 @@ def test_a_shift_outside_the_frame_is_named():
     ("column", "value", "found"),
     [
         ("flow", np.full(400, 3.0), "flows of the other direction"),
+        ("portroute", np.full(400, 610), "flows of the other mode"),
         ("stay_stated", np.full(400, "under_3_months", dtype=object), "on the way back"),
         ("nights", np.full(400, 3.0), "on the way out"),
     ],
@@ -420,6 +421,9 @@ def test_months_of_interviews_and_tables_must_agree():
     with pytest.raises(SurveyError, match="survey_traffic") as caught:
         results(given, Rules(), draws=2, seed=1)
     assert "2018-01" in caught.value.found
+    given["traffic"] = given["traffic"] | {"month": np.full(4, "2017-12-15", dtype="datetime64[D]")}
+    with pytest.raises(SurveyError, match="begin no month"):
+        results(given, Rules(), draws=2, seed=1)
     balance = {"serial": np.arange(399), "eligible": np.ones(399), "port": np.ones(399),
                "country": np.ones(399)}  # fmt: skip
     with pytest.raises(SurveyError, match="factors of imbalance") as caught:

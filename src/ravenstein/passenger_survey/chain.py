@@ -277,6 +277,7 @@ def check_answers(contacts: Columns) -> None:
     nights = _whole(contacts["nights"])[1]
     wrong = {
         "flows of the other direction": known & (np.isin(flow, _ARRIVING) != arrives),
+        "flows of the other mode": known & ((flow <= 4) != (contacts["portroute"] < _CROSSINGS[0])),
         "stays to come, on the way back": known & back & stated,
         "nights of a trip that ends, on the way out": known & ~back & nights,
     }
@@ -284,9 +285,10 @@ def check_answers(contacts: Columns) -> None:
     if found:
         routes = np.unique(contacts["portroute"][np.any(list(wrong.values()), axis=0)])
         raise SurveyError(
-            "Interviews hold answers of the other direction.",
-            expected="flows 3, 4, 7, 8 on arrival and 1, 2, 5, 6 on departure; stays to come from "
-            "flows 2, 3, 6, 7 and nights from flows 1, 4, 5, 8",
+            "Interviews hold answers of the other direction or mode.",
+            expected="flows 3, 4, 7, 8 on arrival and 1, 2, 5, 6 on departure, 1 to 4 on port "
+            f"routes below {_CROSSINGS[0]}; stays to come from flows 2, 3, 6, 7 and nights from "
+            "flows 1, 4, 5, 8",
             found=listed(found),
             where=f"survey_contacts, port routes {listed([str(r) for r in routes.tolist()])}",
             fix="Correct arrivedepart or flow, or the columns they are read from.",

@@ -294,6 +294,16 @@ def _of_interviews(columns: Columns | None, serial: NDArray[Any]) -> Columns | N
 def _refuse_other_months(tables: Tables, months: Any) -> None:
     """Refuse months of the reference tables that have no interviews, and the reverse."""
     for name in _TABLES:
+        days = tables[name]["month"].astype("datetime64[D]")
+        others = int((days != days.astype("datetime64[M]")).sum())
+        if others:
+            raise SurveyError(
+                f"survey_{name} holds days that begin no month.",
+                expected="the first day of a month",
+                found=f"{others} rows with another",
+                where=f"survey_{name}, column month",
+                fix="Give the first day.",
+            )
         held = np.unique(tables[name]["month"].astype("datetime64[M]"))
         lost, lacking = np.setdiff1d(held, months), np.setdiff1d(months, held)
         if not held.size and name in ("nonresponse", "unsampled"):  # there may be none at all

@@ -65,8 +65,8 @@ def shift(
     shifts, crossings = codes(units[0])[0], cells(units).rows[0]
     unit = np.where(by_crossing, int(shifts.max(initial=0)) + 1 + crossings, shifts)
     chosen = np.flatnonzero(by_shift | by_crossing)
-    pairs = np.stack([of[chosen], unit[chosen]])
-    first = chosen[np.unique(pairs, axis=1, return_index=True)[1]]  # a row of each unit
+    pairs = of[chosen] * (int(unit.max(initial=0)) + 1) + unit[chosen]
+    first = chosen[np.unique(pairs, return_index=True)[1]]  # a row of each unit
     seen = np.bincount(of[first], minlength=known.count)
     sampled = seen.astype(np.float64)
     if drawn:

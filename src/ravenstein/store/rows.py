@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
@@ -83,7 +84,8 @@ def read_rows(path: Path, shown: str, table: Table, shape: Shape | None = None) 
         ) from None
     columns = {name: found[name] for name in kinds}
     for name, known in own.codes.items():
-        columns[name] = _translated(columns[name], known, f"{shown}, column {name}")
+        where = f"{shown}, column {own.columns.get(name, name)}"
+        columns[name] = _translated(columns[name], known, where)
     for column in table.columns:
         if column.name in own.constants:
             value, kind = own.constants[column.name], ARROW_TYPES[column.type]
@@ -174,12 +176,14 @@ def _translated(values: pa.ChunkedArray, known: Mapping[str, str], where: str) -
     """Return declared codes for a file's own; a blank may have one too, under ""."""
     coded = values.combine_chunks().dictionary_encode(null_encoding="encode")
     own = [("" if code is None else code.strip()) for code in coded.dictionary.to_pylist()]
-    unknown = sorted({code for code in own if code not in known and code})
+    unknown = {i for i, code in enumerate(own) if code and code not in known}
     if unknown:
+        places = coded.indices.to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(np.isin(places, list(unknown))) + 1
         raise SourceError(
             "Codes are not among those given.",
             expected=listed(sorted(code for code in known if code)),
-            found=f"{len(unknown)} others",
+            found=f"{len(unknown)} other codes in {rows.size} rows, the first on row {rows[0]}",
             where=where,
             fix="Add them to `codes`.",
         )
