@@ -136,26 +136,10 @@ def past_fieldwork(
     position[place] = np.arange(place.size)
     row = position[of]  # stratum of each interview; routes without a frame have none
     framed = row >= 0
-    migrant = long_term(c)
-
-    def summed(values: Any, rows: Any) -> Floats:
-        values = np.broadcast_to(values, row.shape)
-        return np.bincount(row[rows], values[rows], minlength=route.size).astype(np.float64)
-
-    now = framed & (when == last)
-    passengers = summed(weight, now)
-    wide = cells((route, direction)).rows[0]
-    mean_weight = weight[migrant].mean() if migrant.any() else 1.0
-    found, among = summed(1.0, framed & migrant), summed(weight / mean_weight, framed)
-    own = shares(np.bincount(wide, found), np.bincount(wide, among))[wide]
-    season = cells((direction, at)).rows[0]
-    side = cells((direction,)).rows[0]
-    by_season = shares(np.bincount(season, found), np.bincount(season, among))[season]
-    by_side = shares(np.bincount(side, found), np.bincount(side, among))[side]
-    migrants = own * by_season / by_side * passengers
-    weighted = np.bincount(side, summed(weight, framed & migrant)) / np.unique(when).size
-    migrants *= (weighted / np.maximum(np.bincount(side, migrants), 1e-300))[side]
-    number, phi = _shifts_of(c, row, migrant, framed)  # an interview of each shift
+    passengers, migrants = _migrants(
+        (row, framed, long_term(c)), (weight, when == last, np.unique(when).size), possible
+    )
+    number, phi = _shifts_of(c, row, long_term(c), framed)  # an interview of each shift
     current = np.zeros((route.size, 2), dtype=np.int64)
     this_year = when[number] == last
     seen = np.bincount(row[number][this_year], minlength=route.size)
@@ -174,6 +158,39 @@ def past_fieldwork(
     effect = np.where(expected > 0, (published / np.where(expected > 0, expected, 1)) ** 2, 1.0)
     frame = replace(frame, design_effect=(float(effect[0]), float(effect[1])))
     return _with_new(replace(past, frame=frame), passengers, chosen)
+
+
+def _migrants(
+    rows: tuple[Any, Any, Any], weights: tuple[Floats, Any, int], possible: dict[str, Any]
+) -> tuple[Floats, Floats]:
+    """Return passengers of the last year and migrants of a year by stratum [H] each.
+
+    Args:
+        rows: Stratum of each interview, whether it has one, and whether it is a migrant's [n].
+        weights: Weights of the interviews, whether they are of the last year, and the years [n].
+        possible: Strata.
+    """
+    row, framed, migrant = rows
+    weight, last, years = weights
+    route, direction = possible["portroute"], possible["arrivedepart"]
+
+    def summed(values: Any, chosen: Any) -> Floats:
+        values = np.broadcast_to(values, row.shape)
+        return np.bincount(row[chosen], values[chosen], minlength=route.size).astype(np.float64)
+
+    def shared(*columns: Any) -> Floats:
+        of = cells(columns).rows[0]
+        return shares(np.bincount(of, found), np.bincount(of, among))[of]
+
+    mean_weight = weight[migrant].mean() if migrant.any() else 1.0
+    found, among = summed(1.0, framed & migrant), summed(weight / mean_weight, framed)
+    passengers = summed(weight, framed & last)
+    own, all_of_side = shared(route, direction), shared(direction)
+    migrants = own * shared(direction, possible["quarter"]) / all_of_side * passengers
+    side = cells((direction,)).rows[0]
+    weighted = np.bincount(side, summed(weight, framed & migrant)) / years
+    migrants *= (weighted / np.maximum(np.bincount(side, migrants), 1e-300))[side]
+    return passengers, migrants
 
 
 def _possible(shifts: Columns, last: int) -> dict[str, NDArray[Any]]:

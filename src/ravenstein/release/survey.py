@@ -69,20 +69,6 @@ def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
         year: {row["flow"]: row for row in whole if row["year"] == year}
         for year in sorted({row["year"] for row in whole}, reverse=True)
     }
-    # a year of some months would look like a fall
-    charted = [r for r in whole if r["months"] == 12 and r["lower"] is not None]
-    series = {
-        shown: [
-            {name: r[name] for name in ("year", "persons", "lower", "upper")}
-            for r in charted
-            if r["shown"] == shown
-        ]
-        for shown in FLOW_NAMES.values()
-    }
-    reach = (
-        min([0.0, *(r["lower"] for r in charted)]),
-        max([0.0, *(r["upper"] for r in charted)]),
-    )
     now = [row for row in long if row["year"] == last]
     found = {row["category"] for row in now if row["by"] == "area"}
     ages = sorted({row["category"] for row in now if row["by"] == "age_group"} - {_NOT_STATED})
@@ -103,15 +89,30 @@ def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
             for year, found in years.items()
         ],
         "alone": sum(int(row["note"].split()[0]) for row in survey.notes if "alone" in row["note"]),
-        "charts": [
-            (shown, Markup(charts.flow_chart(values, reach)))
-            for shown, values in series.items()
-            if len(values) > 1
-        ],
+        "charts": _flow_charts(whole),
         "groups": {by: _by_flow(now, by, labels) for by, labels in named.items()},
         "short": _short_term(rows),
         "replicates": survey.replicates,
     }
+
+
+def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, Markup]]:
+    """Return a chart of each flow over whole years; one of some months would look like a fall."""
+    whole = [row for row in rows if row["months"] == 12 and row["lower"] is not None]
+    reach = min([0.0, *(r["lower"] for r in whole)]), max([0.0, *(r["upper"] for r in whole)])
+    series = {
+        shown: [
+            {name: row[name] for name in ("year", "persons", "lower", "upper")}
+            for row in whole
+            if row["shown"] == shown
+        ]
+        for shown in FLOW_NAMES.values()
+    }
+    return [
+        (shown, Markup(charts.flow_chart(values, reach)))
+        for shown, values in series.items()
+        if len(values) > 1
+    ]
 
 
 def _by_flow(rows: Sequence[Row], by: str, labels: Mapping[str, str]) -> list[tuple[str, Row]]:
