@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ravenstein.pipelines.population import balance_counts, published_edition
+from ravenstein.release.disclosure import parameters, withheld
 from ravenstein.release.site import Area, Release, pages, published_areas
 from ravenstein.release.survey import Survey
 from ravenstein.release.tables import PublishedTable
-from ravenstein.store.files import file_hash, write_csv, write_parquet, write_text
+from ravenstein.store.files import file_hash, schema, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import (
@@ -67,7 +69,9 @@ def release(study: Study, run: Run) -> None:
             _write_table(_of_area(content.tables[0], area), new / "downloads" / "areas")
         behind = [FromTable(table.name) for table in content.tables]
         behind += [FromTable(POPULATION_EDITIONS.name)] if content.areas else []
-        run.write(RELEASE_FILES, _files(new), method=release, inputs=behind)
+        run.write(
+            RELEASE_FILES, _files(new), method=release, inputs=behind, parameters=parameters()
+        )
         step.note = f"{count} pages, {len(content.tables)} tables"
 
 
@@ -160,6 +164,9 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
         years = rows["year"] if "year" in rows.column_names else pc.year(rows["month"])
         return tuple(rows.filter(pc.equal(years, pc.max(years))).to_pylist())
 
+    least = parameters()["least_interviews"].at(study.release.date or dt.date.max)
+    shown = withheld(tables[SURVEY_FLOWS.name].to_pylist(), least)
+    tables[SURVEY_FLOWS.name] = pa.Table.from_pylist(shown, schema(SURVEY_FLOWS))
     run.warnings += [w for w in _joins(tables) if w not in run.warnings]
     survey = Survey(
         flows=every(SURVEY_FLOWS),

@@ -251,7 +251,10 @@ SURVEY_FLOWS = Table(
         ),
         count("months", "Months of the year that the interviews cover", "months"),
         count("contacts", "Interviews of migrants", "interviews"),
-        Column("persons", ColumnType.NUMBER, "Migrants", unit="persons"),
+        Column(
+            "persons", ColumnType.NUMBER, "Migrants; missing where withheld in a release, as they "
+            "rest on too few interviews", unit="persons", nullable=True,
+        ),
         Column(
             "standard_error", ColumnType.NUMBER, "Standard error; missing where all shifts are "
             "alone in their stratum", unit="persons", minimum=0, nullable=True,
