@@ -272,7 +272,7 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     study = read_study(folder)
     good, wrong = check_sources(study)
     survey: list[str] = []
-    if any(source.kind.startswith("survey_") for source in study.sources):
+    if study.survey:
         from ravenstein.pipelines.passenger_survey import check_survey
 
         survey, also_wrong = check_survey(study)
@@ -434,7 +434,7 @@ def serve(
 
 def _passenger_survey(study: Study, run: Run) -> None:
     """Run the passenger survey where a study has one: compiled parts take a second to load."""
-    if any(source.kind.startswith("survey_") for source in study.sources):
+    if study.survey:
         from ravenstein.pipelines import passenger_survey as pipeline
 
         pipeline.passenger_survey(study, run)

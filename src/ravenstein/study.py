@@ -218,6 +218,11 @@ class Study(_Section):
         return [source for source in self.sources if source.kind == kind]
 
     @property
+    def survey(self) -> tuple[Source, ...]:
+        """The sources of the passenger survey."""
+        return tuple(source for source in self.sources if source.kind.startswith("survey_"))
+
+    @property
     def published(self) -> tuple[Period, Geography]:
         """The mid-years and boundaries of the population account.
 
@@ -308,8 +313,7 @@ def read_survey(folder: Path) -> Study:
         sources = tuple(Source(kind=kind, file=file) for kind, file in files.items())
         about = About(title="Passenger survey", producer="the office that ran it")
         study = Study(folder=folder, text="", study=about, sources=sources)
-    sources = tuple(source for source in study.sources if source.kind.startswith("survey_"))
-    return study.model_copy(update={"sources": sources, "period": None, "geography": None})
+    return study.model_copy(update={"sources": study.survey, "period": None, "geography": None})
 
 
 def _refuse_inner_keys(content: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey import stages
-from ravenstein.passenger_survey.cells import cells, rounded
+from ravenstein.passenger_survey.cells import cells, multiply, rounded
 from ravenstein.passenger_survey.imbalance import imbalance as imbalance_weight
 from ravenstein.passenger_survey.imputation import imputed_stays
 from ravenstein.passenger_survey.shift import shift as shift_weight
@@ -99,7 +99,10 @@ def imbalance(survey, extra):
 
 
 def final(survey, extra):
-    return stages.final([survey[name].to_numpy()[:, None] for name in PRIOR])
+    product, one = np.ones((len(survey), 1)), np.ones((1, 1))
+    for name in PRIOR:
+        multiply(product, one, np.zeros(len(survey), dtype=int), survey[name].to_numpy(), 0.0)
+    return product
 
 
 def stay(survey, extra):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MINUTES_A_DAY = 1440
 _MINUTE_BITS, _PERSON_BITS = 27, 35  # to the year 2225; 34 thousand million persons
+PERSON_SHIFT = _MINUTE_BITS + 1  # behind the minute and the direction
 MOST_PERSONS, MOST_MINUTES = 1 << _PERSON_BITS, 1 << _MINUTE_BITS
 
 
@@ -42,13 +43,13 @@ def packed(person: Any, minute: Any, arrival: Any) -> Ints:
             where="crossings",
             fix="Correct their times.",
         )
-    key: Ints = (who << (_MINUTE_BITS + 1)) | (when << 1) | np.asarray(arrival, dtype=np.int64)
+    key: Ints = (who << PERSON_SHIFT) | (when << 1) | np.asarray(arrival, dtype=np.int64)
     return key
 
 
 def persons(keys: Ints) -> Ints:
     """Return the person of each crossing [n]."""
-    return keys >> (_MINUTE_BITS + 1)
+    return keys >> PERSON_SHIFT
 
 
 def minutes(keys: Ints) -> Ints:

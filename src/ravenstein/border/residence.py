@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numba import njit
 
-from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, days, persons
+from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIFT, days, persons
 from ravenstein.core.errors import ParameterError, SourceError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 YES, NO, UNDECIDED = 1, 0, -1
 NEVER = np.iinfo(np.int32).max  # a decision that is not known yet
-_PERSON_SHIFT = MOST_MINUTES.bit_length()
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def classify(
 def _parts(keys: Ints, count: int) -> list[slice]:
     """Return crossings in parts, each of whole persons."""
     who = persons(keys[np.linspace(0, keys.size, count + 1)[1:-1].astype(np.int64)])
-    cuts = [0, *np.searchsorted(keys, who << _PERSON_SHIFT).tolist(), keys.size]
+    cuts = [0, *np.searchsorted(keys, who << PERSON_SHIFT).tolist(), keys.size]
     return [slice(start, end) for start, end in pairwise(cuts) if start < end]
 
 
@@ -145,13 +144,18 @@ def _refuse_unsorted(keys: Ints, as_of: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _day(key: int) -> int:
+    return ((key >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY
+
+
+@njit(cache=True, nogil=True)
 def _swept(keys: Any, limits: Any, first: Any, out: Any) -> None:
     """Answer for all persons, one after the other."""
     n, start, room = keys.size, 0, 2048
     segments = (np.empty(room, np.int64), np.empty((2, room + 1), np.int64))
     while start < n:
-        person, end = keys[start] >> _PERSON_SHIFT, start
-        while end < n and keys[end] >> _PERSON_SHIFT == person:
+        person, end = keys[start] >> PERSON_SHIFT, start
+        while end < n and keys[end] >> PERSON_SHIFT == person:
             end += 1
         if 2 * (end - start) > room:
             room = 4 * (end - start)
@@ -173,12 +177,12 @@ def _segments(keys: Any, span: Any, limits: Any, segments: Any) -> int:
     held[0, 0] = held[1, 0] = 0
     count, i = 0, span[0]
     while i < span[1]:
-        here = ((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY
+        here = _day(keys[i])
         side, following = keys[i] & 1, limits[0] + 1
         i += 1
         missing = False
         while i < span[1]:
-            d = ((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY
+            d = _day(keys[i])
             if d != here:
                 following, missing = d, limits[3] == 1 and keys[i] & 1 == side
                 break
@@ -242,7 +246,7 @@ def _person(keys: Any, span: Any, limits: Any, segments: Any, count: int, out: A
     since, k = -NEVER, 0  # the day since which the status is known; the crossing's segment
     at = np.zeros(4, np.int64)
     for i in range(start, end):
-        d = ((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY
+        d = _day(keys[i])
         while segments[0][k] != d:
             k += 1
         side = keys[i] & 1

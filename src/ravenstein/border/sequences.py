@@ -54,7 +54,7 @@ def faults(keys: Ints) -> Faults:
         keys: Crossings of `crossings.packed`, sorted [n].
     """
     same = persons(keys[1:]) == persons(keys[:-1])
-    repeated = same & (arrivals(keys[1:]) == arrivals(keys[:-1]))
+    repeated = _repeated(keys)
     arriving = arrivals(keys[1:])
     return Faults(
         repeated_arrivals=int((repeated & arriving).sum()),
@@ -63,6 +63,12 @@ def faults(keys: Ints) -> Faults:
         same_time=int((same & (minutes(keys[1:]) == minutes(keys[:-1]))).sum()),
         same_record=int((keys[1:] == keys[:-1]).sum()),
     )
+
+
+def _repeated(keys: Ints) -> NDArray[np.bool_]:
+    """Return whether each crossing but the first follows one of the person's same direction."""
+    same = persons(keys[1:]) == persons(keys[:-1])
+    return np.asarray(same & (arrivals(keys[1:]) == arrivals(keys[:-1])))
 
 
 def mended(
@@ -79,8 +85,7 @@ def mended(
     Returns:
         The crossings. Two at one time have nothing between them.
     """
-    both = persons(keys[1:]) == persons(keys[:-1])
-    both &= (arrivals(keys[1:]) == arrivals(keys[:-1])) & (keys[1:] != keys[:-1])
+    both = _repeated(keys) & (keys[1:] != keys[:-1])
     first, second = keys[:-1][both], keys[1:][both]
     stays = arrivals(first)
     start, end = minutes(first), minutes(second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
+Columns = Mapping[str, NDArray[Any]]  # of a declared table, by name
 _MISSING = "–"
 _WHOLE = re.compile(r"(-?)([0-9]+)(?:\.0*)?")
 
@@ -114,6 +116,11 @@ def _text(value: Any) -> str:
     if whole:
         text = f"{whole[1]}{whole[2].lstrip('0') or '0'}"
     return text if text and text.lower() != "nan" else _MISSING
+
+
+def rows_of(columns: Columns, rows: Any) -> dict[str, NDArray[Any]]:
+    """Return some rows of columns."""
+    return {name: values[rows] for name, values in columns.items()}
 
 
 def sums(weights: Weights, of: Codes, count: int, times: Any = None) -> Weights:

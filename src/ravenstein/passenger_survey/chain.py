@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from ravenstein.core.errors import SurveyError, listed
+from ravenstein.core.errors import SurveyError
 from ravenstein.passenger_survey import stages
-from ravenstein.passenger_survey.cells import cells, rounded
+from ravenstein.passenger_survey.answers import (
+    CROSSINGS,
+    MINIMUM,
+    SILENT,
+    check_answers,
+    migrant,
+    unanswered,
+)
+from ravenstein.passenger_survey.cells import cells, rounded, rows_of
 from ravenstein.passenger_survey.collapse import collapsed
 from ravenstein.passenger_survey.imbalance import imbalance
 from ravenstein.passenger_survey.shift import shift
@@ -18,20 +26,15 @@ from ravenstein.survey.design import Selection, design
 from ravenstein.survey.replicates import bootstrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from ravenstein.passenger_survey.cells import Weights
+    from ravenstein.passenger_survey.cells import Cells, Columns, Weights
     from ravenstein.passenger_survey.stages import Stage
 
-    Columns = Mapping[str, NDArray[Any]]
     Strata = tuple[list[Any], list[Any]]
     Step = tuple[Stage, list[str]]  # a stage, and what was joined for it
-
-_MINIMUM, _SLOT, _SILENT = 3, 4, 5
-_CROSSINGS = (600, 900)  # port routes whose ferries and trains are sampled by crossing
-_ARRIVING, _HERE = (3, 4, 7, 8), (1, 4, 5, 8)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     rules = rules or Rules()
     check_answers(month.contacts)
     held, made = factor.copy(), {}
-    notes = _without_interviews(month) + _without_answers(month.contacts)
+    notes: list[tuple[str, str]] = []
     for name, step in _STEPS.items():
         if name == "imbalance" and month.imbalance is None:
             continue
@@ -156,9 +159,9 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
 
 
 def _nonresponse(month: Month, held: Weights, rules: Rules) -> Step:
-    c, silent = month.contacts, month.contacts["response"] == _SILENT
+    c, silent = month.contacts, month.contacts["response"] == SILENT
     lost = month.nonresponse["migtotal"] + month.nonresponse["ordtotal"]
-    t = _some(month.nonresponse, lost > 0)
+    t = rows_of(month.nonresponse, lost > 0)
     missed, least = t["migtotal"] + t["ordtotal"], rules.collapse_below
     wide = _sides(c, t, _FAMILY, "arrivedepart")
     by, told = collapsed(
@@ -179,18 +182,18 @@ def _nonresponse(month: Month, held: Weights, rules: Rules) -> Step:
 def _minimums(month: Month, held: Weights, rules: Rules) -> Step:
     c = month.contacts
     kind = np.select(
-        [c["response"] < _MINIMUM, c["response"] == _MINIMUM],
+        [c["response"] < MINIMUM, c["response"] == MINIMUM],
         [stages.FULL, stages.MINIMUM],
         stages.MIGRATION_SLOT,
     )
-    least = _some(c, kind == stages.MINIMUM)
+    least = rows_of(c, kind == stages.MINIMUM)
     wide = _sides(c, least, "minimums_group")
     sides, told = collapsed(
         (held[:, 0] > 0) & (kind == stages.FULL),
         _sides(c, least, "minimums_group", "minimums_country"), np.ones(least["response"].size),
         wide, gives_way=1, least=rules.collapse_below,
     )  # fmt: skip
-    return stages.minimums(held, sides[0], kind, wide[:1]), told
+    return stages.minimums(held, sides[0], kind, wide[:1]), told + unanswered(c)
 
 
 def _traffic(month: Month, held: Weights, rules: Rules) -> Step:
@@ -225,81 +228,16 @@ _FAMILY = "family"
 def _sides(contacts: Columns, table: Columns, *names: str) -> Strata:
     """Return columns of the interviews and of a table; `family`: by air, or by sea and tunnel."""
     sides = [
-        [given["portroute"] >= _CROSSINGS[0] if name == _FAMILY else given[name] for name in names]
+        [given["portroute"] >= CROSSINGS[0] if name == _FAMILY else given[name] for name in names]
         for given in (contacts, table)
     ]
     return sides[0], sides[1]
-
-
-def _some(columns: Columns, rows: Any) -> dict[str, NDArray[Any]]:
-    return {name: values[rows] for name, values in columns.items()}
 
 
 def _known_region(columns: Columns) -> Columns:
     """Return columns whose missing region is 0, as unsampled passengers are counted."""
     region = columns["unsampled_region"]
     return {**columns, "unsampled_region": np.where(region == None, "0", region)}  # noqa: E711
-
-
-def migrant(contacts: Columns) -> NDArray[np.bool_]:
-    """Return who states a stay of 12 months or more, or was interviewed as a migrant [n]."""
-    stated = contacts["stay_stated"] == "12_months_or_more"
-    return np.asarray(stated | (contacts["response"] == _SLOT))
-
-
-def check_answers(contacts: Columns) -> None:
-    """Refuse interviews without what all are asked, or whose answers are of another direction.
-
-    Raises:
-        SurveyError: If citizenship or sex is missing but for minimum interviews and non-response,
-            or the stay of migrants interviewed in another slot; if a flow is not of the
-            interview's direction, a stay to come is stated by who is on the way back, or nights of
-            the trip that ends by who is on the way out.
-    """
-    asked = ~np.isin(contacts["response"], (_MINIMUM, _SILENT))
-    slots = contacts["response"] == _SLOT
-    lacking = {
-        name: int((rows & (contacts[name] == None)).sum())  # noqa: E711
-        for name, rows in (("citizenship", asked), ("sex", asked), ("stay_stated", slots))
-    }
-    if any(lacking.values()):
-        raise SurveyError(
-            "Interviews lack what every interview asks.",
-            expected="citizenship and sex of responses 1, 2 and 4, and the stay stated of 4",
-            found=listed([f"{count} without {name}" for name, count in lacking.items() if count]),
-            where="survey_contacts",
-            fix="Correct response, or give the answers.",
-        )
-    flow, known = _whole(contacts["flow"])
-    arrives = contacts["arrivedepart"] == 1
-    back = np.isin(flow, _HERE)
-    stated = contacts["stay_stated"] != None  # noqa: E711
-    nights = _whole(contacts["nights"])[1]
-    wrong = {
-        "flows of the other direction": known & (np.isin(flow, _ARRIVING) != arrives),
-        "flows of the other mode": known & ((flow <= 4) != (contacts["portroute"] < _CROSSINGS[0])),
-        "stays to come, on the way back": known & back & stated,
-        "nights of a trip that ends, on the way out": known & ~back & nights,
-    }
-    found = [f"{int(rows.sum())} {what}" for what, rows in wrong.items() if rows.any()]
-    if found:
-        routes = np.unique(contacts["portroute"][np.any(list(wrong.values()), axis=0)])
-        raise SurveyError(
-            "Interviews hold answers of the other direction or mode.",
-            expected="flows 3, 4, 7, 8 on arrival and 1, 2, 5, 6 on departure, 1 to 4 on port "
-            f"routes below {_CROSSINGS[0]}; stays to come from flows 2, 3, 6, 7 and nights from "
-            "flows 1, 4, 5, 8",
-            found=listed(found),
-            where=f"survey_contacts, port routes {listed([str(r) for r in routes.tolist()])}",
-            fix="Correct arrivedepart or flow, or the columns they are read from.",
-        )
-
-
-def _whole(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return integers, 0 where missing, and whether they are known."""
-    numbers = np.asarray(values, dtype=np.float64)
-    known = np.isfinite(numbers)
-    return np.where(known, numbers, 0).astype(np.int64), known
 
 
 _OF_SHIFTS = ("shift_group", "arrivedepart", "weekday", "am_pm_night")
@@ -312,20 +250,21 @@ def _shift(month: Month, factor: Weights, _: Rules) -> Step:
     if lacking.any():
         raise SurveyError(
             "Interviews on crossings lack the number of the crossing.",
-            expected=f"shuttle on port routes {_CROSSINGS[0]} to {_CROSSINGS[1] - 1}",
+            expected=f"shuttle on port routes {CROSSINGS[0]} to {CROSSINGS[1] - 1}",
             found=f"{int(lacking.sum())} interviews without",
             where="survey_contacts, shuttle",
             fix="Give the number of the crossing within the shift.",
         )
     strata = [[given[name] for name in _OF_SHIFTS] for given in (c, s)]
-    of = cells(*strata).rows[0]
+    known = cells(*strata)
+    of = known.rows[0]
     if np.isin(of[crossing], of[~crossing]).any():  # each kind has its own frame
         strata = [[*strata[0], crossing.astype(int)], [*strata[1], possible.astype(int)]]
     stage = shift(
         strata[0], (strata[1], s["possible"], s["sampled"]), (c["shiftno"], c["shuttle"]),
         (~crossing, crossing), c["migsi"], factor,
     )  # fmt: skip
-    return stage, []
+    return stage, _without_interviews(known, s["possible"])
 
 
 _STEPS: dict[str, Callable[[Month, Weights, Rules], Step]] = {
@@ -341,36 +280,17 @@ ORDER = (*_STEPS, "trim")
 
 def _crossings(columns: Columns) -> NDArray[np.bool_]:
     route = columns["portroute"]
-    return np.asarray((route >= _CROSSINGS[0]) & (route < _CROSSINGS[1]))
+    return np.asarray((route >= CROSSINGS[0]) & (route < CROSSINGS[1]))
 
 
-def _without_interviews(month: Month) -> list[tuple[str, str]]:
+def _without_interviews(known: Cells, number: Any) -> list[str]:
     """Return a note on strata with possible shifts and no interviews: traffic carries them."""
-    c, s = month.contacts, month.shifts
-    known = cells([c[name] for name in _OF_SHIFTS], [s[name] for name in _OF_SHIFTS])
-    possible = np.bincount(known.rows[1], s["possible"], minlength=known.count)
+    possible = np.bincount(known.rows[1], number, minlength=known.count)
     alone = (np.bincount(known.rows[0], minlength=known.count) == 0) & (possible > 0)
     if not alone.any():
         return []
-    note = (
+    return [
         f"strata with possible shifts and no interviews: {int(alone.sum())} "
         f"({possible[alone].sum():,.0f} possible shifts); their passengers are carried by those of "
         "the same traffic cell"
-    )
-    return [("shift", note)]
-
-
-def _without_answers(contacts: Columns) -> list[tuple[str, str]]:
-    """Return notes on full interviews that do not say what migrants are told by."""
-    full = contacts["response"] < _MINIMUM
-    flow, known = _whole(contacts["flow"])
-    coming = full & known & ~np.isin(flow, _HERE)
-    counts = {
-        "full interviews on the way out without a stated stay: {}; they are no migrants": coming
-        & (contacts["stay_stated"] == None),  # noqa: E711
-        "full interviews without a flow: {}; they are no short-term migrants, and are not "
-        "balanced": full & ~known,
-    }
-    return [
-        ("minimums", note.format(int(rows.sum()))) for note, rows in counts.items() if rows.any()
     ]

@@ -16,15 +16,14 @@ from ravenstein.passenger_survey.allocation import (
     shares,
     some,
 )
-from ravenstein.passenger_survey.cells import cells
+from ravenstein.passenger_survey.cells import cells, rows_of
 from ravenstein.passenger_survey.migrants import long_term
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    Columns = Mapping[str, NDArray[Any]]
+    from ravenstein.passenger_survey.cells import Columns
+
     Floats = NDArray[np.float64]
 
 _QUARTERS = 4
@@ -126,7 +125,7 @@ def past_fieldwork(
     year, quarter = month // 12, month % 12 // 3
     last = int(year.max())
     recent = year > last - chosen.years
-    c = {name: contacts[name][recent] for name in contacts}
+    c = rows_of(contacts, recent)
     when, quarter, weight = year[recent], quarter[recent], final[recent]
     possible = _possible(shifts, last)
     route, direction, at = possible["portroute"], possible["arrivedepart"], possible["quarter"]

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.passenger_survey.answers import ended
 from ravenstein.passenger_survey.cells import cells, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    Columns = Mapping[str, NDArray[Any]]
-
-
-_MINIMUM, _ON_THE_WAY_BACK = 3, (1, 4, 5, 8)
+    from ravenstein.passenger_survey.cells import Columns
 
 
 def imputed_nights(
@@ -46,12 +44,6 @@ def imputed_nights(
         nights = nights.copy()
         nights[rows] = np.where(donor[rows], nights[rows], imputed)
     return np.where(ends, nights, np.nan)
-
-
-def ended(contacts: Columns) -> NDArray[np.bool_]:
-    """Return the full and partial interviews of trips that end [n]."""
-    flow = np.nan_to_num(np.asarray(contacts["flow"], dtype=np.float64))
-    return np.asarray(np.isin(flow, _ON_THE_WAY_BACK) & (contacts["response"] < _MINIMUM))
 
 
 def imputed_stays(

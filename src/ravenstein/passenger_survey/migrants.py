@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.core.estimate import estimate
+from ravenstein.passenger_survey.answers import MINIMUM, SILENT, ended, stated
 from ravenstein.passenger_survey.cells import sums
 from ravenstein.tables.passenger_survey import REASONS
 from ravenstein.tables.survey_results import SHORT_TERM_DEFINITIONS
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.core.estimate import Estimate
-    from ravenstein.passenger_survey.cells import Weights
+    from ravenstein.passenger_survey.cells import Columns, Weights
 
-    Columns = Mapping[str, NDArray[Any]]
 
 DIRECTIONS = ("immigration", "emigration")
 AGE_GROUPS = ("0-14", "15-24", "25-44", "45-64", "65+")
 UNKNOWN = "not_stated"
 _AGES = (15, 25, 45, 65)
-_MINIMUM, _SILENT = 3, 5
 _WORK_OR_STUDY = ("definite_job", "looking_for_work", "formal_study")
-_ENDING = {1: 0, 5: 0, 4: 1, 8: 1}  # flows on the way back: stays here, absences of residents
+_ENDING = {1: 0, 5: 0, 4: 1, 8: 1}  # flows of `BACK`: stays here, absences of residents
 _MONTH, _THREE_MONTHS, _YEAR = 30, 91, 365
 SHORT_TERM = tuple(SHORT_TERM_DEFINITIONS.labels)
 
@@ -44,8 +43,7 @@ def long_term(contacts: Columns) -> NDArray[np.bool_]:
         UN, Recommendations on Statistics of International Migration, Revision 1, 1998, paragraph
         37; ONS, Long-Term International Migration: methodology.
     """
-    stated = np.asarray(contacts["stay_stated"] == "12_months_or_more")
-    return np.asarray(stated & ~np.isin(contacts["response"], (_MINIMUM, _SILENT)))
+    return np.asarray(stated(contacts) & ~np.isin(contacts["response"], (MINIMUM, SILENT)))
 
 
 def short_term(contacts: Columns, nights: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
@@ -64,9 +62,7 @@ def short_term(contacts: Columns, nights: NDArray[Any]) -> dict[str, NDArray[np.
         ONS, Short-Term International Migration: methodology, the three definitions; UN,
         Recommendations, 1998, paragraph 37 (short-term migrant).
     """
-    ends = np.isin(np.nan_to_num(np.asarray(contacts["flow"], float)), list(_ENDING))
-    ends &= (np.asarray(contacts["response"]) < _MINIMUM) & np.isfinite(nights)
-    long = np.where(ends, nights, 0)
+    long = np.where(ended(contacts) & np.isfinite(nights), nights, 0)
     three = (long >= _THREE_MONTHS) & (long < _YEAR)
     reason = np.isin(contacts["purpose"].astype(str), _WORK_OR_STUDY)
     found = ((long >= _MONTH) & (long < _YEAR), three, three & reason)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ravenstein.passenger_survey.chain import Columns, Weighted
+    from ravenstein.passenger_survey.cells import Columns
+    from ravenstein.passenger_survey.chain import Weighted
 
     Row = dict[str, Any]
 

@@ -11,9 +11,10 @@ import numpy as np
 from ravenstein.core.errors import SurveyError, listed
 from ravenstein.core.estimate import estimate
 from ravenstein.core.seeds import step_generator
-from ravenstein.passenger_survey.cells import cells
+from ravenstein.passenger_survey.answers import ended
+from ravenstein.passenger_survey.cells import cells, rows_of
 from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
-from ravenstein.passenger_survey.imputation import ended, imputed_nights
+from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import (
     AGE_GROUPS,
     DIRECTIONS,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.core.estimate import Estimate
-    from ravenstein.passenger_survey.chain import Columns, Weighted
+    from ravenstein.passenger_survey.cells import Columns
+    from ravenstein.passenger_survey.chain import Weighted
 
     Tables = Mapping[str, Columns]
     Row = dict[str, Any]
@@ -92,6 +94,16 @@ class Results:
     lonely: int = 0
     unknown_stays: int = 0
 
+    @property
+    def last_flows(self) -> dict[str, Row]:
+        """Long-term migrants of the last year: a row of `survey_flows` a flow."""
+        rows = [
+            dict(zip(self.flows, values, strict=True))
+            for values in zip(*self.flows.values(), strict=True)
+        ]
+        whole = [row for row in rows if row["by"] == "all" and row["definition"] == "long_term"]
+        return {row["flow"]: row for row in whole if row["year"] == whole[-1]["year"]}
+
 
 def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     """Weigh all months of a survey and estimate its migrants.
@@ -109,7 +121,7 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     contacts = tables["contacts"]
     month_of = contacts["interviewed_on"].astype("datetime64[M]")
     order = np.lexsort((contacts["serial"], month_of))
-    contacts = {name: values[order] for name, values in contacts.items()}
+    contacts = rows_of(contacts, order)
     imbalance = _of_interviews(tables.get("imbalance"), contacts["serial"])
     months, starts = np.unique(month_of[order], return_index=True)
     _refuse_other_months(tables, months)
@@ -122,8 +134,8 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     candidates: list[Row] = []
 
     def weighed(month: Any, start: int, end: int) -> tuple[Month, Weighted, int]:
-        chosen = {name: values[start:end] for name, values in contacts.items()}
-        balance = imbalance and {name: values[start:end] for name, values in imbalance.items()}
+        chosen = rows_of(contacts, slice(start, end))
+        balance = imbalance and rows_of(imbalance, slice(start, end))
         others = {name: _of_month(tables[name], month) for name in _TABLES}
         given = Month(chosen, **others, imbalance=balance)
         generator = step_generator(seed, f"passenger_survey/{month}")
@@ -141,11 +153,7 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
         _keep(parts, chosen["serial"], found)
         first = month.astype("datetime64[D]").item()
         made.stages += [{"month": first, **row} for row in cell_report(found)]
-        notes = [("shift", _alone(lonely))] if lonely else []
-        made.notes += [
-            {"month": first, "number": number, "stage": stage, "note": note}
-            for number, (stage, note) in enumerate([*notes, *found.notes], start=1)
-        ]
+        made.notes += _notes(first, found, lonely)
         candidates += [{"year": first.year, **row} for row in extremes(chosen, found)]
         made.joined += any(" joined, " in note for _, note in found.notes)
         made.lonely += lonely
@@ -162,8 +170,14 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     return made
 
 
-def _alone(count: int) -> str:
-    return f"{count} shifts are alone in their route and direction: kept as certain in replicates"
+def _notes(month: Any, found: Weighted, lonely: int) -> list[Row]:
+    """Return rows of `survey_notes` of a month; shifts alone in their stratum come first."""
+    alone = f"{lonely} shifts are alone in their route and direction: kept as certain in replicates"
+    notes = [("shift", alone)] if lonely else []
+    return [
+        {"month": month, "number": number, "stage": stage, "note": note}
+        for number, (stage, note) in enumerate([*notes, *found.notes], start=1)
+    ]
 
 
 def _in_order(work: Callable[..., _T], given: Sequence[tuple[Any, ...]]) -> Iterator[_T]:
@@ -211,12 +225,12 @@ class _Counted:
     def add(self, month: Month, found: Weighted, nights: NDArray[np.float64]) -> None:
         c = month.contacts
         rows = long_term(c)
-        columns = described(_rows(c, rows))
+        columns = described(rows_of(c, rows))
         for totals in self.long.values():
             totals.add(columns, found.final[rows])
         for name, chosen in short_term(c, nights).items() if self.short else ():
-            ended = described(_rows(c, chosen), nights[chosen])
-            self.short[name].add(ended, found.final[chosen])
+            labels = described(rows_of(c, chosen), nights[chosen])
+            self.short[name].add(labels, found.final[chosen])
         one = np.ones((c["serial"].size, 1))
         for balanced, rules, totals in self.without.values():
             given = month if balanced else replace(month, imbalance=None)
@@ -264,12 +278,8 @@ def _without(rules: Rules, *, balanced: bool) -> dict[str, tuple[bool, Rules]]:
     return found | ({"imbalance": (False, rules)} if balanced else {})
 
 
-def _rows(columns: Columns, rows: Any) -> dict[str, NDArray[Any]]:
-    return {name: values[rows] for name, values in columns.items()}
-
-
 def _of_month(columns: Columns, month: Any) -> Columns:
-    return _rows(columns, columns["month"].astype("datetime64[M]") == month)
+    return rows_of(columns, columns["month"].astype("datetime64[M]") == month)
 
 
 def _of_interviews(columns: Columns | None, serial: NDArray[Any]) -> Columns | None:
@@ -288,7 +298,7 @@ def _of_interviews(columns: Columns | None, serial: NDArray[Any]) -> Columns | N
             where="survey_imbalance",
             fix="Add them; eligible = 0 leaves an interview out of the stage.",
         )
-    return _rows(columns, place)
+    return rows_of(columns, place)
 
 
 def _refuse_other_months(tables: Tables, months: Any) -> None:

@@ -76,18 +76,7 @@ def series_break(
     parallel = [np.array([side[i] for i in both]) for side in at]
     # the point is kept in front of the draws, so that all is computed once
     ended, begun = before[parallel[0]].sum(axis=0), after[parallel[1]].sum(axis=0)
-    if kind == "ratio":
-        if not ((ended > 0).all() and (begun > 0).all()):
-            raise SurveyError(
-                "The ratio of a series break needs figures above 0.",
-                expected="both series above 0 in the parallel run, in every draw",
-                found=f"{int(((ended <= 0) | (begun <= 0)).sum())} others",
-                where="series_break",
-                fix='Use kind="difference", or break the series by fewer dimensions.',
-            )
-        change = begun / ended
-    else:
-        change = (begun - ended) / len(both)
+    change = _ratio(ended, begun) if kind == "ratio" else (begun - ended) / len(both)
 
     def converted(figure: Any, basis: str) -> Any:
         if kind == "ratio":
@@ -112,6 +101,19 @@ def series_break(
         np.array(at) >= 0,
         tuple(periods[i] for i in both),
     )
+
+
+def _ratio(ended: Any, begun: Any) -> Any:
+    """Return the new design's figures over the old one's."""
+    if not ((ended > 0).all() and (begun > 0).all()):
+        raise SurveyError(
+            "The ratio of a series break needs figures above 0.",
+            expected="both series above 0 in the parallel run, in every draw",
+            found=f"{int(((ended <= 0) | (begun <= 0)).sum())} others",
+            where="series_break",
+            fix='Use kind="difference", or break the series by fewer dimensions.',
+        )
+    return begun / ended
 
 
 def _first(given: Estimate, over: str) -> NDArray[np.float64]:

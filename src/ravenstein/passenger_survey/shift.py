@@ -84,15 +84,16 @@ def shift(
     )
     takes = np.where(by_shift | by_crossing, of, known.count)
     made = Stage(with_one(ratio), takes, steps, known, of, np.bincount(of, minlength=known.count))
-    outside = np.bincount(
-        of, weights=(made.own < _LEAST) | (made.own > _MOST), minlength=known.count
-    )
-    if not outside.any():
+    return _with_note(made)
+
+
+def _with_note(made: Stage) -> Stage:
+    """Return the stage with a note on strata whose weights the check of 2017 warns of."""
+    strange = (made.own < _LEAST) | (made.own > _MOST)
+    count = np.unique(made.of[strange]).size
+    if not count:
         return made
-    note = (
-        f"strata with weights below {_LEAST} or above {_MOST} (the check of 2017): "
-        f"{int((outside > 0).sum())}"
-    )
+    note = f"strata with weights below {_LEAST} or above {_MOST} (the check of 2017): {count}"
     return replace(made, warnings=(note,))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.passenger_survey.cells import cells, multiply, refuse, rounded, sums
+from ravenstein.passenger_survey.cells import cells, multiply, refuse, sums
 from ravenstein.passenger_survey.collapse import settled
 
 if TYPE_CHECKING:
@@ -126,9 +126,8 @@ def nonresponse(
         )  # fmt: skip
     upper = np.zeros(fine.count, dtype=np.int64)
     upper[sub], upper[fine.rows[1]] = of, group.rows[1]
-    mean = sums(prior, sub, fine.count) / np.maximum(rows, 1)[:, None]
-    all_rows = np.maximum(np.bincount(of, minlength=group.count), 1)[:, None]
-    mean = np.where(mean > 0, mean, (sums(prior, of, group.count) / all_rows)[upper])
+    mean = _means(prior, fine)
+    mean = np.where(mean > 0, mean, _means(prior, group)[upper])
     grossed = sums(mean * lost[:, None], upper, group.count)
     grossed += sums(prior, of, group.count, silent)
     answered = sums(prior, of, group.count, ~silent)
@@ -150,6 +149,12 @@ def nonresponse(
         )  # fmt: skip
     times = np.where(silent, 0.0, np.where(migrant, 1.0, tandtsi / migsi))
     return Stage(with_one(base), of, times, group, of, cases, told)
+
+
+def _means(prior: Weights, known: Cells) -> Weights:
+    """Return mean weights of the interviews of cells, 0 where there are none [cells, R]."""
+    rows = np.bincount(known.rows[0], minlength=known.count)
+    return np.asarray(sums(prior, known.rows[0], known.count) / np.maximum(rows, 1)[:, None])
 
 
 def _ratio(
@@ -281,11 +286,3 @@ def unsampled(
         )  # fmt: skip
     factor, told = _ratio(held + total[:, None], held, known, cases, within)
     return Stage(with_one(factor), of, np.ones(of.size), known, of, cases, told)
-
-
-def final(stages: Sequence[Weights], decimals: int | None = None) -> Weights:
-    """Return the product of the stage weights [n, R], each rounded first if decimals are given."""
-    product = np.ones((1, 1))
-    for weights in stages:
-        product = product * rounded(weights, decimals)
-    return product

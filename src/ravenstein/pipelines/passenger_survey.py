@@ -58,7 +58,7 @@ def passenger_survey(study: Study, run: Run) -> None:
         SourceError: If a file is not what it should be.
         SurveyError: If the interviews cannot be weighed: stage and cells are named.
     """
-    found = survey_sources(study.sources, "study.toml, [[sources]]")
+    found = survey_sources(study)
     if not found:
         return
     with run.step("Read the passenger survey") as step:
@@ -97,20 +97,20 @@ def passenger_survey(study: Study, run: Run) -> None:
         sample_design(study.sample_design, run, contacts, shifts, made)
 
 
-def survey_sources(given: tuple[Source, ...], where: str) -> dict[str, list[Source]]:
+def survey_sources(study: Study) -> dict[str, list[Source]]:
     """Return the sources of the survey by kind; nothing where there are none.
 
     Raises:
         StudyError: If some kinds are missing.
     """
-    found = {kind: [source for source in given if source.kind == kind] for kind in KINDS}
+    found = {kind: study.of_kind(kind) for kind in KINDS}
     missing = [kind for kind in NEEDED if not found[kind]]
     if missing and any(found.values()):
         raise StudyError(
             "Sources of the passenger survey are missing.",
             expected=", ".join(NEEDED),
             found=f"none of {', '.join(missing)}",
-            where=where,
+            where="study.toml, [[sources]]",
             fix="Add them; `columns`, `constants` and `codes` say how files differ.",
         )
     return {kind: sources for kind, sources in found.items() if sources}
@@ -148,7 +148,7 @@ def check_survey(study: Study) -> tuple[list[str], list[RavensteinError]]:
     good: list[str] = []
     wrong: list[RavensteinError] = []
     try:
-        found = survey_sources(study.sources, "study.toml, [[sources]]")
+        found = survey_sources(study)
     except StudyError as error:
         return [], [error]
     for kind, sources in found.items():
@@ -241,12 +241,7 @@ def report_tables(made: Results) -> list[tuple[Table, pa.Table]]:
 
 def last_year(made: Results) -> str:
     """Return the last year's long-term migration in words."""
-    rows = [dict(zip(made.flows, values, strict=True))
-            for values in zip(*made.flows.values(), strict=True)]  # fmt: skip
-    whole = [row for row in rows if row["by"] == "all" and row["definition"] == "long_term"]
-    last = [row for row in whole if row["year"] == whole[-1]["year"]] if whole else []
-    if not last:
-        return "no migrants"
+    last = list(made.last_flows.values())
     shown = [
         f"{row['flow']} {row['persons']:,.0f}"
         + (f" ± {1.96 * row['standard_error']:,.0f}" if row["standard_error"] else "")

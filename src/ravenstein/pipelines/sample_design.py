@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from ravenstein.passenger_survey.allocation import MIGRATION, ORDINARY, QUANTITIES, frontier
+from ravenstein.passenger_survey.cells import rows_of
 from ravenstein.passenger_survey.fieldwork import Fieldwork, NewRoute, Past, past_fieldwork
 from ravenstein.store.provenance import FromTable
 from ravenstein.tables import survey_results as tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ravenstein.passenger_survey.allocation import Frontier
+    from ravenstein.passenger_survey.cells import Columns
     from ravenstein.passenger_survey.results import Results
     from ravenstein.store.run import Run
     from ravenstein.study import SampleDesign
 
-    Columns = Mapping[str, NDArray[Any]]
 
 _BEYOND, _SHOWN = 1.5, 120
 _BEHIND = tuple(
@@ -44,11 +43,9 @@ def sample_design(
             NewRoute(new.portroute, new.possible, new.passengers) for new in chosen.new_routes
         )
         final = made.weights["final"][np.argsort(made.weights["serial"])]
-        order = np.argsort(contacts["serial"])
-        past = past_fieldwork(
-            {name: values[order] for name, values in contacts.items()},
-            final, shifts, _last_errors(made), Fieldwork(**given),
-        )  # fmt: skip
+        ordered = rows_of(contacts, np.argsort(contacts["serial"]))
+        last = [made.last_flows[flow]["standard_error"] or 0.0 for flow in QUANTITIES[:2]]
+        past = past_fieldwork(ordered, final, shifts, last, Fieldwork(**given))
         cost, errors = past.present()
         fewest = float((past.frame.smallest * past.frame.cost).sum())
         found = frontier(past.frame, _BEYOND * max(cost, fewest))
@@ -62,21 +59,6 @@ def sample_design(
             f"at {at} the standard error of net migration would be {found.errors[best, 2]:,.0f} "
             f"instead of {errors[2]:,.0f}"
         )
-
-
-def _last_errors(made: Results) -> list[float]:
-    """Return the standard errors of immigration and emigration of the last year."""
-    flows = made.flows
-    rows = [
-        i
-        for i, (definition, by) in enumerate(zip(flows["definition"], flows["by"], strict=True))
-        if definition == "long_term" and by == "all"
-    ]
-    last = max(flows["year"][i] for i in rows)
-    errors = {
-        flows["flow"][i]: flows["standard_error"][i] for i in rows if flows["year"][i] == last
-    }
-    return [float(errors.get(name) or 0.0) for name in QUANTITIES[:2]]
 
 
 def _allocation(past: Past, found: Frontier, step: int) -> pa.Table:
