@@ -148,13 +148,12 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     ends = [*starts[1:].tolist(), month_of.size]
     done = _in_order(weighed, list(zip(months, starts.tolist(), ends, strict=True)))
     for month, start, end, (given, found, lonely) in zip(months, starts, ends, done, strict=True):
-        chosen = given.contacts
         counted.add(given, found, nights[start:end])
-        _keep(parts, chosen["serial"], found)
+        _keep(parts, given.contacts["serial"], found)
         first = month.astype("datetime64[D]").item()
         made.stages += [{"month": first, **row} for row in cell_report(found)]
         made.notes += _notes(first, found, lonely)
-        candidates += [{"year": first.year, **row} for row in extremes(chosen, found)]
+        candidates += [{"year": first.year, **row} for row in extremes(given.contacts, found)]
         made.joined += any(" joined, " in note for _, note in found.notes)
         made.lonely += lonely
     made.weights = {name: np.concatenate(values) for name, values in parts.items()}
