@@ -15,12 +15,16 @@ from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIF
 from ravenstein.core.errors import ParameterError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ravenstein.border.crossings import Ints
 
 YES, NO, UNDECIDED = 1, 0, -1
+OPPOSITE = -2  # a first status: the opposite of what the first crossing makes
 NEVER = np.iinfo(np.int32).max  # a decision that is not known yet
+ALWAYS = np.iinfo(np.int32).min  # since when a first status is known
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,28 @@ class Answers:
     decided: NDArray[np.int32]
 
 
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where each person stands between two sweeps, so that the next need not begin anew.
+
+    The crossings before a person's first open one are closed: every answer to them, by every rule,
+    is known, and no crossing after the day of the sweep can change it.
+
+    Args:
+        closed: Number of the person's closed crossings [persons].
+        status: By rule, the status before the first open crossing: 1 resident, 0 not, −1 not
+            known, OPPOSITE of what that crossing makes [rules, persons].
+        since: Day since which that status is known; ALWAYS for a first status [rules, persons].
+        due: Day on which an answer is known even if nothing more is seen of the person; NEVER
+            where all is known [persons].
+    """
+
+    closed: NDArray[np.int32]
+    status: NDArray[np.int8]
+    since: NDArray[np.int32]
+    due: NDArray[np.int32]
+
+
 def classify(
     keys: Ints,
     as_of: int,
@@ -109,18 +135,73 @@ def classify(
     Raises:
         SourceError: If crossings are not sorted, or lie after the last day.
     """
-    chosen, n = rule or ResidenceRule(), keys.size
     _refuse_unsorted(keys, as_of)
-    made = Answers(
-        np.empty(n, np.int8), np.empty(n, np.int8), np.empty(n, np.int8), np.empty(n, np.int32)
+    standing = None
+    if first is not None:
+        known = np.asarray(first, dtype=np.int8)
+        standing = first_standing(known, 1)
+
+    def part(one: slice) -> Answers:
+        return sweep(keys[one], as_of, [rule or ResidenceRule()], standing, gaps=gaps)[0][0]
+
+    parts = _parts(keys, os.cpu_count() or 1) if keys.size else [slice(0, 0)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        found = list(pool.map(part, parts))
+    names = ("migrant", "before", "after", "decided")
+    return Answers(*(np.concatenate([getattr(a, name) for a in found]) for name in names))
+
+
+def first_standing(first: NDArray[np.int8], rules: int) -> Standing:
+    """Return where persons stand before anything is seen of them.
+
+    Args:
+        first: First status of each person: 1, 0, −1 or OPPOSITE [persons].
+        rules: Number of rules.
+    """
+    size = first.size
+    return Standing(
+        np.zeros(size, np.int32),
+        np.repeat(first[None], rules, axis=0),
+        np.full((rules, size), ALWAYS, np.int32),
+        np.full(size, NEVER, np.int32),
     )
-    known = np.full(0, UNDECIDED, np.int8) if first is None else np.asarray(first, dtype=np.int8)
-    limits = (as_of, chosen.threshold, chosen.window, int(gaps == "unknown"))
-    out = (made.migrant, made.before, made.after, made.decided)
-    parts = _parts(keys, os.cpu_count() or 1) if n else []
-    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
-        list(pool.map(lambda p: _swept(keys[p], limits, known, tuple(a[p] for a in out)), parts))
-    return made
+
+
+def sweep(
+    keys: Ints,
+    as_of: int,
+    rules: Sequence[ResidenceRule],
+    standing: Standing | None = None,
+    *,
+    told: int = ALWAYS,
+    gaps: Literal["last", "unknown"] = "last",
+) -> tuple[list[Answers], NDArray[np.bool_]]:
+    """Answer by several rules in one pass, and move on where each person stands.
+
+    Args:
+        keys: Sorted crossings up to `as_of`: of each person in them all that are not closed [n].
+        as_of: Last day whose crossings are all there, since 1970-01-01.
+        rules: The rules.
+        standing: Where persons stand, by number of person; those in `keys` are brought forward to
+            `as_of` in place. Where not given, first statuses are opposite and nothing is kept.
+        told: Day of the sweep before.
+        gaps: As of `classify`.
+
+    Returns:
+        Answers by rule, and which crossings have an answer that was not known on the day told [n].
+    """
+    n, many = keys.size, len(rules)
+    kept = standing or first_standing(np.zeros(0, np.int8), many)
+    marks = [np.empty((many, n), np.int8) for _ in range(3)]
+    decided, changed = np.empty((many, n), np.int32), np.zeros(n, np.bool_)
+    _swept(
+        keys,
+        (as_of, told, gaps == "unknown"),
+        np.array([(rule.threshold, rule.window) for rule in rules], dtype=np.int64),
+        (kept.closed, kept.status, kept.since, kept.due),
+        (*marks, decided, changed),
+    )
+    return [Answers(*row) for row in zip(*marks, decided, strict=True)], changed
 
 
 def _parts(keys: Ints, count: int) -> list[slice]:
@@ -149,77 +230,138 @@ def _day(key: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _swept(keys: Any, limits: Any, first: Any, out: Any) -> None:
-    """Answer for all persons, one after the other."""
-    n, start, room = keys.size, 0, 2048
-    segments = (np.empty(room, np.int64), np.empty((2, room + 1), np.int64))
+def _swept(keys: Any, limits: Any, rules: Any, kept: Any, out: Any) -> None:
+    """Answer for all persons, one after the other, by all rules."""
+    closed, status, since, due = kept
+    n, many, start, room = keys.size, rules.shape[0], 0, 1024
+    day, held = np.empty(2 * room, np.int64), np.empty((2, 2 * room + 1), np.int64)
+    known = np.empty((many, room + 1), np.int32)  # since when the status before each is known
+    last = np.empty(many, np.int8)
     while start < n:
         person, end = keys[start] >> PERSON_SHIFT, start
         while end < n and keys[end] >> PERSON_SHIFT == person:
             end += 1
-        if 2 * (end - start) > room:
-            room = 4 * (end - start)
-            segments = (np.empty(room, np.int64), np.empty((2, room + 1), np.int64))
-        count = _segments(keys, (start, end), limits, segments)
-        opens = first[person] if first.size else 1 - (keys[start] & 1)
-        _person(keys, (start, end, opens), limits, segments, count, out)
+        rows = end - start
+        if rows > room:
+            room = 2 * rows
+            day, held = np.empty(2 * room, np.int64), np.empty((2, 2 * room + 1), np.int64)
+            known = np.empty((many, room + 1), np.int32)
+        count = _segments(keys, (start, end), limits, day, held)
+        settled, soonest = rows, NEVER
+        for r in range(many):
+            last[r], known[r, 0] = OPPOSITE, ALWAYS
+            if closed.size:
+                last[r], known[r, 0] = status[r, person], since[r, person]
+            if last[r] == OPPOSITE:
+                last[r] = 1 - (keys[start] & 1)
+            segments = (day, held, count)
+            last[r], one, soon = _person(
+                keys, (start, end, last[r], known[r]), limits, rules[r], segments,
+                (out[0][r], out[1][r], out[2][r], out[3][r], out[4]),
+            )  # fmt: skip
+            settled, soonest = min(settled, one), min(soonest, soon)
+        if closed.size:
+            closed[person] += settled
+            due[person] = soonest
+            for r in range(many if settled else 0):
+                status[r, person] = last[r] if settled == rows else out[1][r, start + settled]
+                since[r, person] = known[r, settled]
         start = end
 
 
 @njit(cache=True, nogil=True)
-def _segments(keys: Any, span: Any, limits: Any, segments: Any) -> int:
+def _segments(keys: Any, span: Any, limits: Any, day: Any, held: Any) -> int:
     """Write a person's segments: their first days, and the days absent and present before them.
 
     A segment reaches to the next day with a crossing, the last to the last known day; one whose
     days are unknown follows the day of a crossing after which another is missing.
     """
-    day, held = segments
-    held[0, 0] = held[1, 0] = 0
-    count, i = 0, span[0]
-    while i < span[1]:
-        here = _day(keys[i])
-        side, following = keys[i] & 1, limits[0] + 1
+    as_of, _, unknown = limits
+    start, end = span
+    absent = present = count = 0
+    following, i = _day(keys[start]), start
+    while i < end:
+        here = following
+        side, following = keys[i] & 1, as_of + 1
         i += 1
         missing = False
-        while i < span[1]:
+        while i < end:
             d = _day(keys[i])
             if d != here:
-                following, missing = d, limits[3] == 1 and keys[i] & 1 == side
+                following, missing = d, unknown and keys[i] & 1 == side
                 break
             side = keys[i] & 1  # the last crossing of the day counts
             i += 1
         stop = here + 1 if missing else following
-        day[count] = here
-        held[:, count + 1] = held[:, count]
-        held[side, count + 1] += stop - here
+        day[count], held[0, count], held[1, count] = here, absent, present
         count += 1
+        if side == 1:
+            present += stop - here
+        else:
+            absent += stop - here
         if missing and following > stop:
-            day[count] = stop
-            held[:, count + 1] = held[:, count]
+            day[count], held[0, count], held[1, count] = stop, absent, present
             count += 1
+    held[0, count], held[1, count] = absent, present
     return count
 
 
 @njit(cache=True, nogil=True)
-def _reached(start: Any, want: int, segments: Any, count: int) -> Any:
-    """Return the day on which days of a side reach a number, and the segment it lies in.
+def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: Any) -> Any:
+    """Answer for the crossings of one person by one rule.
 
-    Args:
-        start: Segment from which days are counted, their side, and a segment that is not past the
-            day looked for: later starts reach it later, so that searches only move on.
-        want: The number.
-        segments: As of `_segments`.
-        count: Number of segments.
+    Returns:
+        The status after the last; how many crossings come before the first with an open answer;
+        the day on which the first open one is decided if nothing more is seen.
     """
-    day, held = segments
-    k, side, j = start
-    j = max(j, k)
-    while j < count:
-        if held[side, j + 1] - held[side, k] >= want:
+    start, end, status, known = span
+    as_of, told, _ = limits
+    threshold, window = rule
+    day, held, count = segments
+    migrant, before, after, decided, changed = out
+    k = settled = left = right = 0
+    soonest, still = NEVER, True
+    for i in range(start, end):
+        d, side = _day(keys[i]), keys[i] & 1
+        while day[k] != d:
+            k += 1
+        # later crossings of a direction are decided in a later segment: searches only move on
+        j = max(k, right if side == 1 else left)
+        own, other = held[side], held[1 - side]
+        enough, least = own[k] + threshold, other[k] + window - threshold + 1
+        while j < count and own[j + 1] < enough and other[j + 1] < least:
+            j += 1
+        if side == 1:
+            right = j
+        else:
+            left = j
+        long, when = UNDECIDED, NEVER
+        if j < count:
             # the segment is of that side, from its first day on
-            return day[j] + want - (held[side, j] - held[side, k]) - 1, j
-        j += 1
-    return NEVER, j
+            yes = own[j + 1] >= enough
+            when = day[j] + (enough - own[j] if yes else least - other[j]) - 1
+            if when < d + window:
+                long = YES if yes else NO
+            else:
+                when = NEVER  # too late, where days are unknown
+        else:
+            staying = keys[end - 1] & 1 == side
+            soonest = min(
+                soonest, as_of + (enough - own[count] if staying else least - other[count])
+            )
+        same = status if side == 1 else _opposite(status)
+        since = known[i - start]
+        no_migrant, seen = _either(same, since, _opposite(long), when)
+        kept, then = _either(same, since, long, when)
+        migrant[i], before[i] = _opposite(no_migrant), status
+        decided[i] = NEVER if no_migrant == UNDECIDED else max(seen, d)
+        status = kept if side == 1 else _opposite(kept)
+        after[i], known[i - start + 1] = status, then
+        fresh = seen != NEVER and max(seen, d) > told
+        changed[i] |= fresh or (then != NEVER and then > told) or (since != NEVER and since > told)
+        still = still and before[i] != UNDECIDED and no_migrant != UNDECIDED and kept != UNDECIDED
+        settled += still
+    return status, settled, soonest
 
 
 @njit(cache=True, nogil=True)
@@ -235,32 +377,3 @@ def _either(one: int, since: int, other: int, when: int) -> Any:
 @njit(cache=True, nogil=True)
 def _opposite(value: int) -> int:
     return UNDECIDED if value == UNDECIDED else 1 - value
-
-
-@njit(cache=True, nogil=True)
-def _person(keys: Any, span: Any, limits: Any, segments: Any, count: int, out: Any) -> None:
-    """Answer for the crossings of one person."""
-    migrant, before, after, decided = out
-    _, threshold, window, _ = limits
-    start, end, status = span
-    since, k = -NEVER, 0  # the day since which the status is known; the crossing's segment
-    at = np.zeros(4, np.int64)
-    for i in range(start, end):
-        d = _day(keys[i])
-        while segments[0][k] != d:
-            k += 1
-        side = keys[i] & 1
-        own, at[side] = _reached((k, side, at[side]), threshold, segments, count)
-        other = window - threshold + 1
-        away, at[2 + side] = _reached((k, 1 - side, at[2 + side]), other, segments, count)
-        when = min(own, away)
-        when = when if when < d + window else NEVER  # too late, where days are unknown
-        long = UNDECIDED if when == NEVER else (YES if own < away else NO)
-        before[i] = status
-        same = status if side == 1 else _opposite(status)
-        no_migrant, known = _either(same, since, _opposite(long), when)
-        migrant[i] = _opposite(no_migrant)
-        decided[i] = NEVER if no_migrant == UNDECIDED else max(known, d)
-        kept, since = _either(same, since, long, when)
-        status = kept if side == 1 else _opposite(kept)
-        after[i] = status

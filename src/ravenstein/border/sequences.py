@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numba import njit
 
-from ravenstein.border.crossings import MINUTES_A_DAY, arrivals, days, minutes, packed, persons
+from ravenstein.border.crossings import (
+    MINUTES_A_DAY,
+    MOST_MINUTES,
+    PERSON_SHIFT,
+    arrivals,
+    minutes,
+    packed,
+    persons,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.border.crossings import Ints
+
+REPEATED, SAME_DAY, SAME_TIME, IMPUTED = 1, 2, 4, 16  # bits of a crossing's mark
+_ARRIVAL, _SAME_RECORD, _BITS = 8, 32, 6
 
 
 @dataclass(frozen=True)
@@ -53,22 +65,58 @@ def faults(keys: Ints) -> Faults:
     Args:
         keys: Crossings of `crossings.packed`, sorted [n].
     """
-    same = persons(keys[1:]) == persons(keys[:-1])
-    repeated = _repeated(keys)
-    arriving = arrivals(keys[1:])
+    return counted(np.bincount(marks(keys), minlength=1 << _BITS))
+
+
+def counted(by_mark: Ints) -> Faults:
+    """Return faults for the number of crossings by their mark [64]."""
+    mark = np.arange(by_mark.size)
+    arriving = (mark & _ARRIVAL) > 0
+
+    def having(bit: int, among: Any = True) -> int:
+        return int(by_mark[((mark & bit) > 0) & among].sum())
+
     return Faults(
-        repeated_arrivals=int((repeated & arriving).sum()),
-        repeated_departures=int((repeated & ~arriving).sum()),
-        same_day=int((same & (days(keys[1:]) == days(keys[:-1]))).sum()),
-        same_time=int((same & (minutes(keys[1:]) == minutes(keys[:-1]))).sum()),
-        same_record=int((keys[1:] == keys[:-1]).sum()),
+        having(REPEATED, arriving),
+        having(REPEATED, ~arriving),
+        having(SAME_DAY),
+        having(SAME_TIME),
+        having(_SAME_RECORD),
     )
+
+
+def marks(keys: Ints, before: Ints | None = None) -> NDArray[np.uint8]:
+    """Return what is not as a whole sequence has it, of each crossing [n]: a sum of bits.
+
+    Args:
+        keys: Crossings, sorted [n].
+        before: For each the crossing before it where `keys` does not hold that, or 0 [n].
+    """
+    found = np.empty(keys.size, np.uint8)
+    _marked(keys, np.zeros(0, np.int64) if before is None else before, found)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _marked(keys: Any, before: Any, found: Any) -> None:
+    last = np.int64(-1)
+    for i in range(keys.size):
+        one, mark = keys[i], (keys[i] & 1) * _ARRIVAL
+        if before.size and before[i]:
+            last = before[i]
+        if last >= 0 and last >> PERSON_SHIFT == one >> PERSON_SHIFT:
+            minute, earlier = (one >> 1) & (MOST_MINUTES - 1), (last >> 1) & (MOST_MINUTES - 1)
+            mark |= REPEATED * (last & 1 == one & 1)
+            mark |= SAME_DAY * (minute // MINUTES_A_DAY == earlier // MINUTES_A_DAY)
+            mark |= SAME_TIME * (minute == earlier)
+            mark |= _SAME_RECORD * (one == last)
+        found[i] = mark
+        last = one
 
 
 def _repeated(keys: Ints) -> NDArray[np.bool_]:
     """Return whether each crossing but the first follows one of the person's same direction."""
-    same = persons(keys[1:]) == persons(keys[:-1])
-    return np.asarray(same & (arrivals(keys[1:]) == arrivals(keys[:-1])))
+    return np.asarray((marks(keys)[1:] & REPEATED) > 0)
 
 
 def mended(

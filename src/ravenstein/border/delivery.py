@@ -1,0 +1,203 @@
+"""A delivery of crossings: into histories, answered, and what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ravenstein.border.crossings import PERSON_SHIFT, days, persons
+from ravenstein.border.histories import begin_anew, joined, open_crossings
+from ravenstein.border.residence import (
+    ALWAYS,
+    OPPOSITE,
+    UNDECIDED,
+    Answers,
+    ResidenceRule,
+    first_standing,
+    sweep,
+)
+from ravenstein.border.sequences import IMPUTED, marks, mended
+from ravenstein.core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.border.crossings import Ints
+    from ravenstein.border.histories import Histories
+
+MARKS = 64
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How crossings are answered.
+
+    Args:
+        rules: Residence rules, the first one the main one.
+        gaps: Between two crossings in a row in one direction: the days are those of the first
+            ("last"), unknown ("unknown"), or the missing crossing is put in the middle ("middle")
+            or the median after the first ("median").
+        median: Median days of an absence and of a stay.
+        first: Status before a person's first crossing: OPPOSITE of what that makes, or UNDECIDED.
+    """
+
+    rules: tuple[ResidenceRule, ...] = (ResidenceRule(),)
+    gaps: Literal["last", "unknown", "middle", "median"] = "last"
+    median: tuple[int, int] = (0, 0)
+    first: int = OPPOSITE
+
+    def __post_init__(self) -> None:
+        if not self.rules or len(set(self.rules)) < len(self.rules):
+            raise ParameterError(
+                "Residence rules cannot be used side by side.",
+                expected="one or more, each another",
+                found=f"{len(self.rules)} rules, {len(set(self.rules))} different",
+                where="residence rules",
+                fix="Name each pair of window and threshold once.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a delivery has to tell.
+
+    Args:
+        histories: The histories with it, brought forward.
+        keys: Crossings that are new or whose answers changed, and imputed ones, sorted [n].
+        answers: Answers to them, by rule.
+        marks: What is not as a whole sequence has it, bits of `sequences` [n].
+        counts: Crossings by rule, month since 1970-01, direction (departure, arrival) and answer
+            (undecided, no, yes), as a change of what was told before [rules, months, 2, 3].
+        by_mark: New crossings by their mark, and imputed ones [64].
+        repeated: Crossings that were there already, as `crossings.packed` [r].
+        touched: Persons in the delivery with a crossing that was not there.
+        late: Persons with one of a day that was told before.
+        passed: Persons without one, of whom something was decided by the passing of time.
+    """
+
+    histories: Histories
+    keys: Ints
+    answers: list[Answers]
+    marks: NDArray[np.uint8]
+    counts: Ints
+    by_mark: Ints
+    repeated: Ints
+    touched: int
+    late: int
+    passed: int
+
+
+def brought_forward(
+    base: Histories,
+    delivery: tuple[NDArray[np.int32], NDArray[np.int32]],
+    new_first: NDArray[np.int8],
+    dates: tuple[int, int],
+    how: Treatment,
+) -> Told:
+    """Bring histories forward to a day, with a delivery of crossings.
+
+    Args:
+        base: The histories as told before.
+        delivery: Number of each row's person, and minute and direction [m] each.
+        new_first: First status of the persons that `base` does not know.
+        dates: The day, and the day told before (ALWAYS if none was), since 1970-01-01.
+        how: The treatment.
+
+    Returns:
+        What is new. Only persons in the delivery and those with a decision due are looked at, each
+        from the first crossing that has an open answer; from the first of all where a crossing is
+        of a day told before, or makes known that one was missing.
+    """
+    as_of, told = dates
+    found = joined(base, *delivery, new_first, told)
+    histories, again = found.histories, told != ALWAYS
+    due = (histories.standing.due <= as_of) & ~found.touched
+    chosen = found.touched | due
+    # what is imputed, and days that turn out to be unknown, lie in the past
+    anew = found.late if how.gaps == "last" else found.touched
+    anew = chosen if how.gaps in ("middle", "median") else anew
+    if again:
+        begin_anew(histories, anew)
+    keys, places = open_crossings(histories, chosen)
+    marked = marks(keys, _before(histories, keys, places) if again else None)
+    new = found.new[places]
+    by_mark = np.bincount(marked if not again else marked[new], minlength=MARKS)
+    if how.gaps in ("middle", "median"):
+        keys, marked, new = _mended(keys, marked, new, how)
+        by_mark[IMPUTED] = int((marked == IMPUTED).sum())
+    answers, changed = sweep(
+        keys, as_of, how.rules, histories.standing, told=told, gaps=_days_between(how)
+    )
+    counts = np.stack([_counted(keys, a.migrant, as_of) for a in answers])
+    if again:
+        whole = anew[persons(keys)]
+        held = ~new & ~whole
+        for number, a in enumerate(answers):
+            earlier = np.where(a.decided[held] > told, UNDECIDED, a.migrant[held])
+            counts[number] -= _counted(keys[held], earlier, as_of)
+        counts -= _told_before(base, anew[: base.first.size], dates, how)
+        shown = new | changed | whole
+        keys, marked = keys[shown], marked[shown]
+        answers = [
+            Answers(*(getattr(a, n)[shown] for n in ("migrant", "before", "after", "decided")))
+            for a in answers
+        ]
+    return Told(
+        histories,
+        keys,
+        answers,
+        marked,
+        counts,
+        by_mark,
+        found.repeated,
+        int(found.touched.sum()),
+        int(found.late.sum()),
+        int(due.sum()),
+    )
+
+
+def _days_between(how: Treatment) -> Literal["last", "unknown"]:
+    return "unknown" if how.gaps == "unknown" else "last"
+
+
+def _mended(
+    keys: Ints, marked: NDArray[np.uint8], new: NDArray[np.bool_], how: Treatment
+) -> tuple[Ints, NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return crossings with imputed ones, and marks and news of all."""
+    whole = mended(keys, "median" if how.gaps == "median" else "middle", how.median)
+    every, news = np.full(whole.keys.size, IMPUTED, np.uint8), np.zeros(whole.keys.size, np.bool_)
+    every[~whole.imputed], news[~whole.imputed] = marked, new
+    return whole.keys, every, news
+
+
+def _before(histories: Histories, keys: Ints, places: Ints) -> Ints:
+    """Return the closed crossing before each person's first one in `keys`, else 0 [n]."""
+    who = persons(keys)
+    firsts = np.flatnonzero(np.diff(who, prepend=-1))
+    firsts = firsts[places[firsts] > histories.starts[who[firsts]]]
+    found = np.zeros(keys.size, np.int64)
+    found[firsts] = (who[firsts] << PERSON_SHIFT) | histories.crossings[places[firsts] - 1]
+    return found
+
+
+def _counted(keys: Ints, migrant: NDArray[np.int8], as_of: int) -> Ints:
+    """Return the number of crossings by month, direction and answer [months, 2, 3]."""
+    months = np.arange(as_of + 1).astype("M8[D]").astype("M8[M]").astype(np.int64)
+    cell = months[days(keys)] * 6 + (keys & 1) * 3 + (migrant - UNDECIDED)
+    return np.bincount(cell, minlength=(months[-1] + 1) * 6).reshape(-1, 2, 3)
+
+
+def _told_before(
+    base: Histories, anew: NDArray[np.bool_], dates: tuple[int, int], how: Treatment
+) -> Ints:
+    """Count what was told of persons that are answered anew [rules, months, 2, 3]."""
+    as_of, told = dates
+    begin = first_standing(base.first, len(how.rules))
+    keys, _ = open_crossings(replace(base, standing=begin), anew)
+    if how.gaps in ("middle", "median"):
+        none = np.zeros(keys.size, np.uint8)
+        keys, _, _ = _mended(keys, none, none > 0, how)
+    answers, _ = sweep(keys, told, how.rules, begin, gaps=_days_between(how))
+    return np.stack([_counted(keys, a.migrant, as_of) for a in answers])

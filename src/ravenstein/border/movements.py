@@ -1,0 +1,177 @@
+"""Rows of crossings as systems deliver them: checked, and made numbers; what cannot be is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ravenstein.border.crossings import MOST_MINUTES
+from ravenstein.core.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ravenstein.border.crossings import Ints
+
+REASONS = (
+    "",
+    "missing_person",
+    "unknown_direction",
+    "missing_time",
+    "unreadable_time",
+    "no_zone",
+    "out_of_range",
+    "in_future",
+    "duplicate",
+)
+"""Why a row is put aside: in a column of times with zones, `no_zone` is a time without one."""
+
+DUPLICATE = REASONS.index("duplicate")
+_A_MINUTE = {"s": 60, "ms": 60_000, "us": 60_000_000, "ns": 60_000_000_000}
+_SHAPE = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
+_ZONED = r":\d{2}(\.\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
+
+
+@dataclass(frozen=True, eq=False)
+class Movements:
+    """Rows that can be used, and why others cannot.
+
+    Args:
+        ids: Identifier of each row's person: whole numbers, or an Arrow array of text [n].
+        crossing: Minute since 1970-01-01 00:00 UTC times two, plus one for an arrival [n].
+        reasons: For each row that was given, its place in REASONS; 0 where it is used [m].
+    """
+
+    ids: Any
+    crossing: NDArray[np.int32]
+    reasons: NDArray[np.uint8]
+
+
+def movements(
+    person: Any, direction: Any, time: Any, now: int, codes: Mapping[str, bool] | None = None
+) -> Movements:
+    """Check rows and make them numbers.
+
+    Args:
+        person: Arrow array of identifiers, whole numbers or text; blank text is missing [m].
+        direction: Arrow array of codes, best as a dictionary [m].
+        time: Arrow array of times (those without a zone are UTC), dates, or text of either [m].
+        now: The present minute: what lies after it is in the future.
+        codes: Whether each code is an arrival; arrival and departure, if not given.
+
+    Returns:
+        The rows.
+
+    Raises:
+        SourceError: If a column is of a type that cannot be read so.
+    """
+    minute, reasons = _minutes(time)
+    reasons[(reasons == 0) & ((minute < 0) | (minute >= MOST_MINUTES))] = REASONS.index(
+        "out_of_range"
+    )
+    reasons[(reasons == 0) & (minute > now)] = REASONS.index("in_future")
+    arrival = _arrivals(direction, codes or {"arrival": True, "departure": False})
+    reasons[arrival < 0] = REASONS.index("unknown_direction")
+    ids, missing = _identifiers(person)
+    if missing is not None:
+        reasons[missing] = REASONS.index("missing_person")
+    crossing = (minute * 2 + arrival).astype(np.int32)
+    if reasons.any():
+        good = reasons == 0
+        keep = pa.array(good)
+        ids = ids[good] if isinstance(ids, np.ndarray) else ids.filter(keep)
+        crossing = crossing[good]
+    return Movements(ids, crossing, reasons)
+
+
+def _identifiers(person: Any) -> tuple[Any, NDArray[np.bool_] | None]:
+    """Return identifiers, and which are missing, if any."""
+    if pa.types.is_integer(person.type):
+        missing = None if not person.null_count else _mask(person.is_null())
+        whole = person.fill_null(0) if person.null_count else person
+        return np.asarray(whole.cast(pa.int64())), missing
+    if pa.types.is_dictionary(person.type):
+        person = person.cast(person.type.value_type)
+    if not (pa.types.is_string(person.type) or pa.types.is_large_string(person.type)):
+        raise _of_type("identifiers", "whole numbers or text", person.type)
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(person), ""), True)
+    missing = _mask(blank) if pc.any(blank).as_py() else None
+    return (person.fill_null("") if person.null_count else person), missing
+
+
+def _arrivals(direction: Any, codes: Mapping[str, bool]) -> NDArray[np.int8]:
+    """Return 1 for arrivals, 0 for departures, −1 where neither is known [m]."""
+    coded = direction
+    if not pa.types.is_dictionary(coded.type):
+        coded = coded.dictionary_encode()
+    known = [codes.get(str(code).strip(), -1) for code in coded.dictionary.to_pylist()]
+    table = np.array([*known, -1], dtype=np.int8)
+    places = coded.indices.fill_null(len(known)) if coded.null_count else coded.indices
+    return np.asarray(table[np.asarray(places)])
+
+
+def _minutes(time: Any) -> tuple[Ints, NDArray[np.uint8]]:
+    """Return minutes since 1970-01-01 00:00 UTC, and why they cannot be read [m] each."""
+    kind, reasons = time.type, np.zeros(len(time), np.uint8)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
+        time, reasons = _read(time.cast(pa.string()))
+        kind = time.type
+    elif pa.types.is_date(kind):
+        time = time.cast(pa.date32()).cast(pa.timestamp("s"))
+        kind = time.type
+    elif not pa.types.is_timestamp(kind):
+        raise _of_type("times", "times, dates, or text of either", kind)
+    if time.null_count:
+        reasons[_mask(time.is_null()) & (reasons == 0)] = REASONS.index("missing_time")
+        time = time.fill_null(0)
+    return np.asarray(time.view(pa.int64())) // _A_MINUTE[kind.unit], reasons
+
+
+def _read(text: Any) -> tuple[Any, NDArray[np.uint8]]:
+    """Return times in UTC for text, and reasons [m] each."""
+    reasons = np.zeros(len(text), np.uint8)
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
+    shaped = pc.fill_null(pc.match_substring_regex(text, _SHAPE), False)
+    zoned = _mask(pc.fill_null(pc.match_substring_regex(text, _ZONED), False))
+    found = np.full(len(text), np.datetime64("NaT"), "M8[us]")
+    for chosen, kind in ((zoned, pa.timestamp("us", "UTC")), (~zoned, pa.timestamp("us"))):
+        rows = np.flatnonzero(chosen & _mask(shaped))
+        found[rows] = _parsed(pc.utf8_trim_whitespace(text.take(pa.array(rows))), kind)
+    reasons[_mask(blank)] = REASONS.index("missing_time")
+    reasons[~_mask(blank) & np.isnat(found)] = REASONS.index("unreadable_time")
+    if zoned.any():
+        reasons[~zoned & (reasons == 0)] = REASONS.index("no_zone")
+    return pa.array(found), reasons
+
+
+def _parsed(text: Any, kind: Any) -> NDArray[np.datetime64]:
+    """Return times for text; a day that is in no calendar makes one missing, not all."""
+    # parts of seconds and a space before the zone are not read by the parser
+    plain = pc.replace_substring_regex(text, r"\.\d+|\s+(Z|[+-])", r"\1")
+    try:
+        return np.asarray(plain.cast(kind)).astype("M8[us]")
+    except pa.ArrowInvalid:
+        if len(plain) == 1:
+            return np.array(["NaT"], "M8[us]")
+        half = len(plain) // 2
+        return np.concatenate([_parsed(plain[:half], kind), _parsed(plain[half:], kind)])
+
+
+def _mask(values: Any) -> NDArray[np.bool_]:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _of_type(what: str, expected: str, found: Any) -> SourceError:
+    return SourceError(
+        f"A column of {what} is of a type that cannot be read.",
+        expected=expected,
+        found=str(found),
+        where="crossings",
+        fix="Name another column, or write it in one of those types.",
+    )

@@ -1,0 +1,268 @@
+"""Buckets on disk: rows spread by a keyed hash of an identifier, so that memory is bounded.
+
+All rows of an identifier lie in one bucket. The full identifier is kept with each row: which rows
+are one person's is decided by it, never by its hash.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+_ROWS = 1 << 21  # rows of a bucket that one processor holds at ease
+_MOST = 1 << 12
+
+
+def bucket_count(rows: int) -> int:
+    """Return a number of buckets, a power of two, for a number of rows.
+
+    >>> bucket_count(100_000_000)
+    64
+    """
+    return 1 << max(min(rows, _MOST * _ROWS) // _ROWS, 1).bit_length()
+
+
+def keyed_hash(ids: Any, key: tuple[int, int]) -> NDArray[np.uint64]:
+    """Return SipHash-1-3 of identifiers [n].
+
+    Args:
+        ids: Whole numbers (hashed as their 8 bytes, little-endian) or an Arrow array of text.
+        key: The secret, two numbers of 64 bits.
+
+    Source:
+        Aumasson and Bernstein, SipHash: a fast short-input PRF, 2012; 1 and 3 rounds as in CPython.
+
+    >>> keyed_hash(pa.array(["a"]), (0, 0)) == keyed_hash(pa.array(["a"]), (0, 1))
+    array([False])
+    """
+    secret = np.array(key, dtype=np.uint64)
+    if isinstance(ids, np.ndarray):
+        return np.asarray(_hashed_numbers(ids.view(np.uint64), secret))
+    offsets, data = _bytes_of(ids)
+    return np.asarray(_hashed_text(offsets, data, secret))
+
+
+def _bytes_of(ids: Any) -> tuple[Ints, NDArray[np.uint8]]:
+    """Return where each text begins (and the last ends), and the bytes of all."""
+    one = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    _, places, data = one.cast(pa.large_string()).buffers()
+    offsets = np.frombuffer(places, np.int64)[one.offset : one.offset + len(one) + 1]
+    held = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    return offsets, held
+
+
+@dataclass(eq=False)
+class Buckets:
+    """Rows of an identifier and a small number, in buckets; safe to fill from several threads.
+
+    Args:
+        path: The file, new.
+        count: Number of buckets, a power of two.
+        key: The secret of the hash.
+    """
+
+    path: Path
+    count: int
+    key: tuple[int, int]
+    _runs: dict[tuple[int, int], _Run] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __enter__(self) -> Self:
+        """Open the file."""
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._size = 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the file."""
+        os.close(self._file)
+        self.path.unlink(missing_ok=True)
+
+    def add(self, order: tuple[int, int], ids: Any, values: NDArray[np.int32]) -> None:
+        """Add rows.
+
+        Args:
+            order: Source and part they are from; rows are read back in this order.
+            ids: Identifiers, whole numbers or an Arrow array of text [n].
+            values: What is kept of each row [n].
+        """
+        place = _placed(keyed_hash(ids, self.key), self.count)
+        starts = np.append(0, np.cumsum(np.bincount(place, minlength=self.count)))
+        sections: list[Any] = []
+        if isinstance(ids, np.ndarray):
+            sections += _spread(place, starts, values, ids)
+            run = _Run(starts, None)
+        else:
+            sorted_values, rows = _spread(place, starts, values, np.arange(values.size))
+            offsets, data = _bytes_of(ids.take(pa.array(rows)))
+            sections += [sorted_values, np.diff(offsets).astype(np.int32), data[offsets[0] : offsets[-1]]]
+            run = _Run(starts, offsets[starts] - offsets[0])
+        places = []
+        with self._lock:
+            for section in sections:
+                places.append(self._size)
+                self._size += section.nbytes
+            self._runs[order] = run
+        run.places = places
+        for section, at in zip(sections, places, strict=True):
+            _write(self._file, section, at)
+
+    def drop(self, source: int) -> None:
+        """Leave out all rows of a source."""
+        for order in [o for o in self._runs if o[0] == source]:
+            del self._runs[order]
+
+    def read(self, bucket: int) -> tuple[Any, NDArray[np.int32]]:
+        """Return the identifiers (whole numbers, or an Arrow array of text) and values of a bucket.
+
+        Args:
+            bucket: Its number.
+        """
+        runs = [self._runs[order] for order in sorted(self._runs)]
+        spans = [(int(r.starts[bucket]), int(r.starts[bucket + 1])) for r in runs]
+        ends = np.cumsum([0, *(b - a for a, b in spans)])
+        values, text = np.empty(ends[-1], np.int32), any(r.bytes is not None for r in runs)
+        ids = np.empty(ends[-1], np.int32 if text else np.int64)
+        parts: list[NDArray[np.uint8]] = []
+        for run, (first, last), at, end in zip(runs, spans, ends, ends[1:], strict=False):
+            _read(self._file, values[at:end], run.places[0] + 4 * first)
+            _read(self._file, ids[at:end], run.places[1] + ids.itemsize * first)
+            if run.bytes is not None:
+                start, stop = int(run.bytes[bucket]), int(run.bytes[bucket + 1])
+                parts.append(np.empty(stop - start, np.uint8))
+                _read(self._file, parts[-1], run.places[2] + start)
+        if not text:
+            return ids, values
+        offsets = np.append(0, np.cumsum(ids, dtype=np.int64))
+        data = np.concatenate(parts) if parts else np.zeros(0, np.uint8)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.large_string(), ids.size, buffers), values
+
+
+@dataclass(eq=False)
+class _Run:
+    """Where rows that were added together begin, by bucket: in rows, and in bytes of text."""
+
+    starts: Ints
+    bytes: Ints | None
+    places: list[int] = field(default_factory=list)
+
+
+def _write(file: int, section: NDArray[Any], at: int) -> None:
+    rest = memoryview(section).cast("B")
+    while rest.nbytes:
+        done = os.pwrite(file, rest, at)
+        rest, at = rest[done:], at + done
+
+
+def _read(file: int, section: NDArray[Any], at: int) -> None:
+    rest = memoryview(section).cast("B")
+    while rest.nbytes:
+        done = os.preadv(file, [rest], at)
+        if not done:
+            raise OSError(None, "The file of buckets is shorter than it was")
+        rest, at = rest[done:], at + done
+
+
+def _placed(hashes: NDArray[np.uint64], count: int) -> NDArray[np.uint16]:
+    return (hashes >> np.uint64(64 - 16)).astype(np.uint16) & np.uint16(count - 1)
+
+
+@njit(cache=True, nogil=True)
+def _spread(place: Any, starts: Any, values: Any, ids: Any) -> Any:
+    """Return values and identifiers in order of their buckets (a counting sort)."""
+    at, sorted_values, sorted_ids = starts[:-1].copy(), np.empty_like(values), np.empty_like(ids)
+    for i in range(place.size):
+        to = at[place[i]]
+        sorted_values[to], sorted_ids[to] = values[i], ids[i]
+        at[place[i]] = to + 1
+    return sorted_values, sorted_ids
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _round(a: Any, b: Any, c: Any, d: Any) -> Any:
+    u = np.uint64
+    a += b
+    b = (b << u(13)) | (b >> u(51))
+    b ^= a
+    a = (a << u(32)) | (a >> u(32))
+    c += d
+    d = (d << u(16)) | (d >> u(48))
+    d ^= c
+    a += d
+    d = (d << u(21)) | (d >> u(43))
+    d ^= a
+    c += b
+    b = (b << u(17)) | (b >> u(47))
+    b ^= c
+    c = (c << u(32)) | (c >> u(32))
+    return a, b, c, d
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _begun(key: Any) -> Any:
+    return (
+        key[0] ^ np.uint64(0x736F6D6570736575),
+        key[1] ^ np.uint64(0x646F72616E646F6D),
+        key[0] ^ np.uint64(0x6C7967656E657261),
+        key[1] ^ np.uint64(0x7465646279746573),
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _block(a: Any, b: Any, c: Any, d: Any, word: Any) -> Any:
+    d ^= word
+    a, b, c, d = _round(a, b, c, d)
+    return a ^ word, b, c, d
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ended(a: Any, b: Any, c: Any, d: Any) -> Any:
+    c ^= np.uint64(0xFF)
+    for _ in range(3):
+        a, b, c, d = _round(a, b, c, d)
+    return a ^ b ^ c ^ d
+
+
+@njit(cache=True, nogil=True)
+def _hashed_numbers(ids: Any, key: Any) -> Any:
+    out = np.empty(ids.size, np.uint64)
+    for i in range(ids.size):
+        a, b, c, d = _begun(key)
+        a, b, c, d = _block(a, b, c, d, ids[i])
+        a, b, c, d = _block(a, b, c, d, np.uint64(8) << np.uint64(56))
+        out[i] = _ended(a, b, c, d)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _hashed_text(offsets: Any, data: Any, key: Any) -> Any:
+    out = np.empty(offsets.size - 1, np.uint64)
+    for i in range(out.size):
+        a, b, c, d = _begun(key)
+        at, end = offsets[i], offsets[i + 1]
+        last = np.uint64((end - at) & 0xFF) << np.uint64(56)
+        while end - at >= 8:
+            word = np.uint64(0)
+            for j in range(8):
+                word |= np.uint64(data[at + j]) << np.uint64(8 * j)
+            a, b, c, d = _block(a, b, c, d, word)
+            at += 8
+        for j in range(end - at):
+            last |= np.uint64(data[at + j]) << np.uint64(8 * j)
+        a, b, c, d = _block(a, b, c, d, last)
+        out[i] = _ended(a, b, c, d)
+    return out
