@@ -39,6 +39,7 @@ BITS = 28  # of the packed minute and direction
 COLUMNS = ("person_id", "crossed_on", "direction", "is_migrant", "status_before", "status_after")
 
 SQL = f"""
+CREATE TYPE WAY AS ENUM ('departure', 'arrival');
 CREATE MACRO person(key) AS key >> {BITS};
 CREATE MACRO moment(key) AS key & {(1 << BITS) - 1};  -- twice the minute; 1 more, if an arrival
 CREATE MACRO day(key) AS moment(key) // 2880;
@@ -99,7 +100,7 @@ FROM held;
 
 COPY (
   SELECT person(key) AS person_id, DATE '1970-01-01' + day(key)::INTEGER AS crossed_on,
-    if(side = 1, 'arrival', 'departure') AS direction,
+    if(side = 1, 'arrival'::WAY, 'departure'::WAY) AS direction,
     CASE WHEN long = 0 OR before = side THEN 0
       WHEN long = 1 AND before <> side THEN 1 END::TINYINT AS is_migrant,
     before AS status_before, after AS status_after
@@ -138,11 +139,8 @@ def in_polars(source: Path, target: Path) -> None:
     table = table.with_columns(
         day=moment // 2880, side=key & 1, first=(person != person.shift()).fill_null(value=True)
     )
-    next_day = (
-        pl.when(pl.col("first").shift(-1, fill_value=True))
-        .then(after_last)
-        .otherwise(day.shift(-1))
-    )
+    last = pl.col("first").shift(-1, fill_value=True)
+    next_day = pl.when(last).then(after_last).otherwise(day.shift(-1))
     table = table.with_columns(
         line=((next_day - day) * side).cum_sum() - next_day * side,
         until=key - moment % 2880 + WINDOW * 2880,
@@ -154,38 +152,50 @@ def in_polars(source: Path, target: Path) -> None:
         suffix="_later",
         coalesce=True,
     )
-    stop = pl.min_horizontal(day + WINDOW, after_last)
+    stop = (day + WINDOW).clip(upper_bound=after_last)
     present = pl.col("line_later") + pl.col("side_later") * stop - line - side * day
-    own = pl.when(side == 1).then(present).otherwise(stop - day - present)
-    others = stop - day - own
     table = table.select(
         "key",
         "first",
-        pl.col("day").cast(pl.Int32),
-        pl.col("side").cast(pl.Int8),
-        long=pl.when(own >= THRESHOLD).then(1).when(others > WINDOW - THRESHOLD).then(0),
+        day.cast(pl.Int32),
+        side.cast(pl.Int8),
+        known=(stop - day).cast(pl.Int32),
+        present=present.cast(pl.Int32),
     )
-    first, long = pl.col("first"), pl.col("long")
+    known, present, own = pl.col("known"), pl.col("present"), pl.col("own")
+    no, yes, unknown = (pl.lit(value, pl.Int8) for value in (0, 1, 2))
+    table = (
+        table.with_columns(own=pl.when(side == 1).then(present).otherwise(known - present))
+        .with_columns(
+            long=pl.when(own >= THRESHOLD).then(yes).when(known - own > WINDOW - THRESHOLD).then(no)
+        )
+        .drop("known", "present", "own")
+    )
+    first, long, before, after = (
+        pl.col(name) for name in ("first", "long", "status_before", "status_after")
+    )
     made = pl.when(long == 1).then(side).when(first).then(1 - side).forward_fill()
-    unknown = long.is_null() & (side != pl.col("made"))
-    after = pl.when(long == 1).then(side).when(unknown).then(2).when(first).then(1 - side)
-    table = table.with_columns(made=made).with_columns(after=after.forward_fill())
-    table = table.with_columns(
-        status_before=pl.when(first).then(1 - side).otherwise(pl.col("after").shift()),
-        status_after=pl.col("after"),
-    ).with_columns(pl.col("status_before", "status_after").replace(2, None))
-    before = pl.col("status_before")
+    doubted = long.is_null() & (side != pl.col("made"))
+    held = pl.when(long == 1).then(side).when(doubted).then(unknown).when(first).then(1 - side)
+    table = (
+        table.with_columns(made=made)
+        .with_columns(status_after=held.forward_fill())
+        .with_columns(status_before=pl.when(first).then(1 - side).otherwise(after.shift()))
+        .with_columns(pl.when(status < 2).then(status) for status in (before, after))
+    )
+    migrant = (
+        pl.when((long == 0) | (before == side))
+        .then(no)
+        .when((long == 1) & (before != side))
+        .then(yes)
+    )
     table.select(
         person_id=person,
         crossed_on=day.cast(pl.Date),
-        direction=pl.when(side == 1).then(pl.lit("arrival")).otherwise(pl.lit("departure")),
-        is_migrant=pl.when((long == 0) | (before == side))
-        .then(0)
-        .when((long == 1) & (before != side))
-        .then(1)
-        .cast(pl.Int8),
-        status_before="status_before",
-        status_after="status_after",
+        direction=side.cast(pl.UInt8).cat.to(pl.Enum(["departure", "arrival"])),
+        is_migrant=migrant,
+        status_before=before,
+        status_after=after,
     ).write_parquet(target, compression="snappy")
 
 
@@ -304,7 +314,7 @@ def main() -> None:
     elif given.file is None:
         parser.error("a file, or --check")
     else:
-        print(alone("--check"), end="\n")
+        print(alone("--check"), end="")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.file.name}\n")
         print("| peer | seconds | peak memory [GB] |\n| --- | --- | --- |")
         for name in PEERS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ravenstein import __version__
+from ravenstein.cli_border import border
 from ravenstein.console import Progress, console, explained, print_error, say, silent
 from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
@@ -28,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(border, name="border")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
 InFolder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the study.")]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 
 from ravenstein.border.crossings import MINUTES_A_DAY, PERSON_SHIFT
@@ -67,12 +68,13 @@ def no_histories(rules: int) -> Histories:
     )
 
 
-def numbered(known: Ints, ids: Ints) -> tuple[Int32s, Ints]:
+def numbered(known: Any, ids: Any) -> tuple[Int32s, Any]:
     """Number persons by their identifiers: known ones as they are, others in order of appearance.
 
     Args:
-        known: Identifiers of the persons that have numbers [persons].
-        ids: Identifier of each row [n].
+        known: Identifiers of the persons that have numbers: whole numbers, or an Arrow array of
+            large text [persons].
+        ids: Identifier of each row, alike [n].
 
     Returns:
         The number of each row's person [n], and the identifiers of all persons.
@@ -80,6 +82,9 @@ def numbered(known: Ints, ids: Ints) -> tuple[Int32s, Ints]:
     >>> numbered(np.array([7, 5]), np.array([5, 9, 9, 7]))
     (array([1, 2, 2, 0], dtype=int32), array([7, 5, 9]))
     """
+    if not isinstance(ids, np.ndarray):
+        coded = pa.concat_arrays([known, ids]).dictionary_encode()
+        return coded.indices.to_numpy()[len(known) :], coded.dictionary
     all_ids = np.concatenate([known, np.empty(ids.size, np.int64)])
     numbers, count = _numbered(known.size, all_ids, ids)
     return numbers, all_ids[:count].copy()

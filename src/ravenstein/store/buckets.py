@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_ROWS = 1 << 21  # rows of a bucket that one processor holds at ease
+_ROWS = 1 << 19  # rows of a bucket that one processor holds at ease
 _MOST = 1 << 12
 
 
@@ -30,7 +30,7 @@ def bucket_count(rows: int) -> int:
     """Return a number of buckets, a power of two, for a number of rows.
 
     >>> bucket_count(100_000_000)
-    64
+    256
     """
     return 1 << max(min(rows, _MOST * _ROWS) // _ROWS, 1).bit_length()
 
@@ -51,17 +51,24 @@ def keyed_hash(ids: Any, key: tuple[int, int]) -> NDArray[np.uint64]:
     secret = np.array(key, dtype=np.uint64)
     if isinstance(ids, np.ndarray):
         return np.asarray(_hashed_numbers(ids.view(np.uint64), secret))
-    offsets, data = _bytes_of(ids)
+    offsets, data = text_bytes(ids)
     return np.asarray(_hashed_text(offsets, data, secret))
 
 
-def _bytes_of(ids: Any) -> tuple[Ints, NDArray[np.uint8]]:
+def text_bytes(ids: Any) -> tuple[Ints, NDArray[np.uint8]]:
     """Return where each text begins (and the last ends), and the bytes of all."""
     one = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
     _, places, data = one.cast(pa.large_string()).buffers()
     offsets = np.frombuffer(places, np.int64)[one.offset : one.offset + len(one) + 1]
     held = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
     return offsets, held
+
+
+def text_of(lengths: Any, data: NDArray[np.uint8]) -> Any:
+    """Return an Arrow array of text from the lengths of each [n] and the bytes of all."""
+    offsets = np.append(0, np.cumsum(lengths, dtype=np.int64))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.large_string(), lengths.size, buffers)
 
 
 @dataclass(eq=False)
@@ -107,8 +114,12 @@ class Buckets:
             run = _Run(starts, None)
         else:
             sorted_values, rows = _spread(place, starts, values, np.arange(values.size))
-            offsets, data = _bytes_of(ids.take(pa.array(rows)))
-            sections += [sorted_values, np.diff(offsets).astype(np.int32), data[offsets[0] : offsets[-1]]]
+            offsets, data = text_bytes(ids.take(pa.array(rows)))
+            sections += [
+                sorted_values,
+                np.diff(offsets).astype(np.int32),
+                data[offsets[0] : offsets[-1]],
+            ]
             run = _Run(starts, offsets[starts] - offsets[0])
         places = []
         with self._lock:
@@ -146,10 +157,7 @@ class Buckets:
                 _read(self._file, parts[-1], run.places[2] + start)
         if not text:
             return ids, values
-        offsets = np.append(0, np.cumsum(ids, dtype=np.int64))
-        data = np.concatenate(parts) if parts else np.zeros(0, np.uint8)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pa.Array.from_buffers(pa.large_string(), ids.size, buffers), values
+        return text_of(ids, np.concatenate(parts)), values
 
 
 @dataclass(eq=False)
@@ -162,14 +170,14 @@ class _Run:
 
 
 def _write(file: int, section: NDArray[Any], at: int) -> None:
-    rest = memoryview(section).cast("B")
+    rest = memoryview(section.data).cast("B")
     while rest.nbytes:
         done = os.pwrite(file, rest, at)
         rest, at = rest[done:], at + done
 
 
 def _read(file: int, section: NDArray[Any], at: int) -> None:
-    rest = memoryview(section).cast("B")
+    rest = memoryview(section.data).cast("B")
     while rest.nbytes:
         done = os.preadv(file, [rest], at)
         if not done:

@@ -121,14 +121,16 @@ def batches(file: CrossingFile, part: int) -> Iterator[tuple[int, Any, Any, Any]
     """
     names = [file.columns.person, file.columns.direction, file.columns.time]
     try:
-        yield from _parquet(file, part, names) if file.path.suffix == ".parquet" else _csv(
-            file, names
+        yield from (
+            _parquet(file, part, names) if file.path.suffix == ".parquet" else _csv(file, names)
         )
     except _UNREADABLE as error:
         raise _broken(file.path, error) from None
 
 
-def _parquet(file: CrossingFile, part: int, names: list[str]) -> Iterator[tuple[int, Any, Any, Any]]:
+def _parquet(
+    file: CrossingFile, part: int, names: list[str]
+) -> Iterator[tuple[int, Any, Any, Any]]:
     with arrow_parquet.ParquetFile(file.path, read_dictionary=[names[1]]) as opened:
         row = sum(opened.metadata.row_group(i).num_rows for i in range(part))
         for batch in opened.iter_batches(

@@ -62,6 +62,21 @@ def identity_key(environment: Mapping[str, str] = os.environ) -> IdentityKey:
     return IdentityKey(path.read_bytes())
 
 
+def spreading_key(environment: Mapping[str, str] = os.environ) -> tuple[tuple[int, int], str]:
+    """Return the key by which persons are spread over buckets, and a sign to know it by.
+
+    Notes:
+        Derived from the identity key where there is one, else a published one: where a person is
+        kept is then no secret, and nothing of it leaves the folder.
+    """
+    if KEY_VARIABLE not in environment:
+        return (0, 0), "published"
+    secret = identity_key(environment).secret
+    made = hmac.new(secret, b"border buckets", hashlib.sha256).digest()
+    sign = hmac.new(secret, b"sign of border buckets", hashlib.sha256).hexdigest()[:16]
+    return (int.from_bytes(made[:8], "little"), int.from_bytes(made[8:16], "little")), sign
+
+
 def pseudonym(key: IdentityKey, identifier: str) -> str:
     """Return the keyed hash of an identifier, 64 hexadecimal digits.
 

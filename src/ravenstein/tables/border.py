@@ -34,4 +34,21 @@ BORDER_MOVEMENTS = Table(
     source="The entry–exit system; in the bundled study, the twin",
 )
 
-TABLES = (BORDER_MOVEMENTS,)
+BORDER_SUMMARY = Table(
+    "border_summary",
+    "Crossings by month and by what the residence rule says of them",
+    grain=("window", "threshold", "month", "direction"),
+    columns=(
+        Column("window", ColumnType.INTEGER, "Days looked at", unit="days", minimum=1),
+        Column("threshold", ColumnType.INTEGER, "Days that decide", unit="days", minimum=1),
+        Column("month", ColumnType.DATE, "First day of the month of the crossing"),
+        Column("direction", _TEXT, "Direction", codes=DIRECTIONS),
+        Column("crossings", ColumnType.INTEGER, "Crossings", unit="number", minimum=0),
+        Column("migrants", ColumnType.INTEGER, "Of migrants", unit="number", minimum=0),
+        Column("others", ColumnType.INTEGER, "Of others", unit="number", minimum=0),
+        Column("undecided", ColumnType.INTEGER, "Not decided yet", unit="number", minimum=0),
+    ),
+    source="The entry–exit system; in the bundled study, the twin",
+)
+
+TABLES = (BORDER_MOVEMENTS, BORDER_SUMMARY)

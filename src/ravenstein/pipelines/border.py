@@ -1,0 +1,218 @@
+"""Border movements: read crossings, spread persons over buckets, answer, write what is new."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.border.crossings import MINUTES_A_DAY
+from ravenstein.border.residence import ALWAYS
+from ravenstein.border.sequences import IMPUTED, counted
+from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
+from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
+from ravenstein.pipelines.border_intake import BorderJob, Intake, opened_files, take_in
+from ravenstein.store.buckets import Buckets, bucket_count
+from ravenstein.store.crossing_rows import AsideWriter
+from ravenstein.store.files import file_hash, new_folder, publish_folder, write_csv, write_text
+from ravenstein.store.history import Facts, read_facts, write_facts
+from ravenstein.store.identity import spreading_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ravenstein.store.crossing_files import CrossingFile
+
+CROSSINGS, SUMMARY, ASIDE_FILE, REPORT = (
+    "crossings.parquet",
+    "summary.csv",
+    "quarantine.parquet",
+    "report.json",
+)
+_OWN = (CROSSINGS, "crossings.csv.gz", SUMMARY, ASIDE_FILE, REPORT)
+
+
+def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str, Any]:
+    """Answer for each crossing in files whether it makes or ends a resident.
+
+    Args:
+        files: Parquet or CSV (also .gz) files, or folders of them.
+        out: Folder for `crossings.parquet`, `summary.csv`, `quarantine.parquet` and `report.json`:
+            new, empty, or an earlier one, which is replaced as a whole.
+        job: What is asked. With histories, only crossings that are new, or whose answers changed
+            since the last delivery, are written; the summary counts all.
+
+    Returns:
+        The report.
+
+    Raises:
+        SourceError: If no crossing can be used.
+        StoreError: If the folder holds other things, or histories are of other choices.
+        StudyError: If the day asked for is in the future, or before the one told last.
+    """
+    refuse_others(out)
+    now = int(datetime.now(UTC).timestamp()) // 60
+    facts = read_facts(job.history) if job.history else None
+    _refuse_day(job.as_of, now // MINUTES_A_DAY, facts)
+    intake = Intake()
+    opened = opened_files(files, job, facts, intake)
+    whole = facts.whole_numbers if facts else all(f.whole_numbers for f in opened)
+    if facts and any(f.whole_numbers != whole for f in opened):
+        raise _other_kind(whole)
+    with ExitStack() as stack:
+        folder = stack.enter_context(new_folder(out, 0))
+        kept = stack.enter_context(new_folder(job.history, 0)) if job.history else None
+        report = _made((folder, kept), opened, job, (now, whole), (facts, intake))
+        publish_folder(out, 0)
+        if job.history:  # last: a run that ends before it can be run again
+            publish_folder(job.history, 0)
+    return report
+
+
+def _made(
+    folders: tuple[Path, Path | None],
+    opened: list[CrossingFile],
+    job: BorderJob,
+    given: tuple[int, bool],
+    known: tuple[Facts | None, Intake],
+) -> dict[str, Any]:
+    """Make all files in folders that wait; return the report."""
+    (folder, kept), (_, whole), (facts, intake) = folders, given, known
+    key, sign = spreading_key()
+    size = facts.buckets if facts else bucket_count(sum(f.rows for f in opened))
+    with (
+        Buckets(folder / ".buckets", size, key) as buckets,
+        AsideWriter(folder / ASIDE_FILE) as aside,
+    ):
+        take_in(opened, job, given, (buckets, aside, intake))
+        as_of = _last_day(job, intake, facts)
+        held = _held(facts, opened, intake) if kept else {}
+        new = Facts(as_of, whole, size, sign, repr(job.treatment), held)
+        _refuse_other_choices(facts, new)
+        sums = answered((folder, kept), job, (new, facts), (buckets, aside))
+    if kept:
+        write_facts(kept, new, sums.counts)
+    write_csv(summary_rows(sums.counts, job.treatment.rules), folder / SUMMARY)
+    report = _report(job, intake, sums, (as_of, facts))
+    write_text(json.dumps(report, indent=1) + "\n", folder / REPORT)
+    return report
+
+
+def refuse_others(out: Path) -> None:
+    """Refuse to take the place of what is no earlier result."""
+    held = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
+    others = [name for name in held if name not in _OWN]
+    yours = out.resolve() == Path.cwd()
+    if others or out.is_file() or yours:
+        raise StoreError(
+            "The folder cannot be replaced.",
+            expected="a new or empty folder, or earlier results and nothing else; not the one you "
+            "are in",
+            found="the folder you are in" if yours else listed(others, 3) or "a file",
+            where=str(out),
+            fix="Choose another folder.",
+        )
+
+
+def _refuse_day(as_of: int | None, today: int, facts: Facts | None) -> None:
+    if as_of is None or (as_of <= today and not (facts and as_of < facts.as_of)):
+        return
+    earliest = f"from {_date(facts.as_of)} on, " if facts else ""
+    raise StudyError(
+        "Crossings cannot be answered as of that day.",
+        expected=f"{earliest}today at the latest",
+        found=_date(as_of),
+        where="--as-of",
+        fix="Choose another day" + (", or other histories." if facts else "."),
+    )
+
+
+def _other_kind(whole: bool) -> SourceError:
+    return SourceError(
+        "Identifiers are not as in the histories.",
+        expected="whole numbers" if whole else "text",
+        found="text" if whole else "whole numbers",
+        where="files of crossings",
+        fix="Deliver them as before.",
+    )
+
+
+def _held(facts: Facts | None, opened: list[CrossingFile], intake: Intake) -> dict[str, str]:
+    """Return name by hash of all files in the histories."""
+    read = [file.path for file in opened if file.name not in intake.unreadable]
+    return (facts.files if facts else {}) | {file_hash(path): path.name for path in read}
+
+
+def _refuse_other_choices(facts: Facts | None, new: Facts) -> None:
+    if facts is None:
+        return
+    if facts.treatment != new.treatment:
+        problem, pair = "Histories are of other choices.", (facts.treatment, new.treatment)
+    elif facts.key != new.key:
+        problem, pair = "Histories are spread by another identity key.", ("that one", "another")
+    else:
+        return
+    raise StoreError(
+        problem,
+        expected=pair[0],
+        found=pair[1],
+        where="--history",
+        fix="Choose as then, or keep new histories in another folder.",
+    )
+
+
+def _last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
+    """Return the day as of which crossings are answered."""
+    total = intake.total()
+    last = max(total.last, facts.as_of if facts else ALWAYS)
+    if last == ALWAYS:
+        found = [f"{n:,} {reason}" for reason, n in sorted(total.aside.items())]
+        found += [f"{total.after:,} after the day asked for"] if total.after else []
+        found += [f"{len(intake.unreadable)} unreadable files"] if intake.unreadable else []
+        raise SourceError(
+            "No crossing can be used.",
+            expected="rows with an identifier, a known direction and a time",
+            found=", ".join(found) or "no rows",
+            where="files of crossings",
+            fix="Name columns and codes: --person, --direction, --time, --arrival, --departure.",
+        )
+    return last if job.as_of is None else job.as_of
+
+
+def _report(
+    job: BorderJob, intake: Intake, sums: Sums, dates: tuple[int, Facts | None]
+) -> dict[str, Any]:
+    """Return what was done, in counts."""
+    total, (as_of, facts) = intake.total(), dates
+    aside = dict(total.aside) | ({"duplicate": sums.repeated} if sums.repeated else {})
+    return {
+        "as_of": _date(as_of),
+        "told_before": _date(facts.as_of) if facts else None,
+        "rules": [asdict(rule) for rule in job.treatment.rules],
+        "gaps": job.treatment.gaps,
+        "files": {
+            "read": len(intake.files),
+            "known": sorted(intake.known),
+            "unreadable": {n: f"{e.problem} {e.found}" for n, e in intake.unreadable.items()},
+        },
+        "crossings": total.used - sums.repeated,
+        "put_aside": dict(sorted(aside.items())),
+        "after_as_of": total.after,
+        "sequences": asdict(counted(sums.by_mark)) | {"imputed": int(sums.by_mark[IMPUTED])},
+        "persons": {
+            "known": sums.persons,
+            "with_new_crossings": sums.touched,
+            "with_late_ones": sums.late,
+            "decided_by_time": sums.passed,
+        },
+        "rows_written": sums.rows,
+    }
+
+
+def _date(day: int) -> str:
+    return str(np.datetime64(day, "D"))
