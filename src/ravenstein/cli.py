@@ -443,6 +443,14 @@ def _passenger_survey(study: Study, run: Run) -> None:
         pipeline.passenger_survey(study, run)
 
 
+def _border(study: Study, run: Run) -> None:
+    """Run the border where a study has one: compiled parts take a second to load."""
+    if study.of_kind("border_movements"):
+        from ravenstein.pipelines import border as pipeline
+
+        pipeline.border(study, run)
+
+
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
     from ravenstein.pipelines.population import population
@@ -451,6 +459,7 @@ def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     known: dict[str, Callable[[Study, Run], None]] = {
         "population": population,
         "passenger_survey": _passenger_survey,
+        "border": _border,
         "release": release,
     }
     if only is None:

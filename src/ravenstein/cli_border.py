@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  (read by the command line)
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,12 +45,13 @@ class First(StrEnum):
 
 
 @border.command()
-def classify(
+def classify(  # noqa: PLR0913  (each an option of the command)
+    *,
     files: Annotated[
         list[Path] | None,
         typer.Argument(metavar="FILES", help="Parquet, CSV or CSV.gz files, or folders of them."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")] = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     window: Annotated[
         list[int] | None, typer.Option(help="Days looked at; 487 if not given. May be repeated.")
     ] = None,
@@ -79,7 +80,14 @@ def classify(
     first: Annotated[
         First, typer.Option(help="Status before a person's first crossing.")
     ] = First.OPPOSITE,
-    person: Annotated[str, typer.Option(metavar="COLUMN", help="Identifiers.")] = "person_id",
+    person: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Identifiers; several columns, with commas "
+                          "between them, identify together.")
+    ] = "person_id",
+    pseudonymise: Annotated[
+        bool, typer.Option("--pseudonymise", help="Replace identifiers by their keyed hash as they "
+                           "are read.")
+    ] = False,
     direction: Annotated[str, typer.Option(metavar="COLUMN", help="Directions.")] = "direction",
     time: Annotated[
         str, typer.Option(metavar="COLUMN", help="Times in UTC, or dates; crossed_at or "
@@ -100,6 +108,7 @@ def classify(
     from ravenstein.pipelines.border import classify_files
     from ravenstein.pipelines.border_intake import BorderJob
     from ravenstein.store.crossing_files import Columns
+    from ravenstein.store.identity import identity_key
 
     job = BorderJob(
         Columns(person, direction, time),
@@ -109,6 +118,7 @@ def classify(
         history,
         csv=csv,
         sequence=sequence,
+        key=identity_key() if pseudonymise else None,
     )
     if engine is Engine.SPARK:
         report = _on_spark(files or [], out, job)

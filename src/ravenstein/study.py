@@ -156,15 +156,17 @@ class Source(_Section):
         "survey_traffic",
         "survey_unsampled",
         "survey_imbalance",
+        "border_movements",
     ] = Field(
-        description="File family: myeb3 (summary components of change, local authorities); or a "
+        description="File family: myeb3 (summary components of change, local authorities); "
+        "border_movements (what the entry–exit system holds); or a "
         "table of the passenger survey: survey_contacts, survey_shifts, survey_nonresponse, "
         "survey_traffic and survey_unsampled, and survey_imbalance where that stage is wanted; "
         "several files of a table, such as one a month, are put together"
     )
     file: _Text = Field(
-        description="Path of the file, relative to the study; for tables of the survey also a "
-        "folder of Parquet files"
+        description="Path of the file, relative to the study; for tables of the survey and of the "
+        "border also a folder of Parquet files"
     )
     edition: str | None = Field(
         None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numba import njit
 
-from ravenstein.border.crossings import PERSON_SHIFT, days, persons
+from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIFT, persons
 from ravenstein.border.histories import begin_anew, joined, open_crossings
 from ravenstein.border.residence import (
     ALWAYS,
@@ -122,28 +124,21 @@ def brought_forward(
         begin_anew(histories, anew)
     keys, places = open_crossings(histories, chosen)
     marked = marks(keys, _before(histories, keys, places) if again else None)
-    new = found.new[places]
-    by_mark = np.bincount(marked if not again else marked[new], minlength=MARKS)
+    new = found.new[places] if again else found.new
+    by_mark = _by_mark(marked, new)
     if how.gaps in ("middle", "median"):
         keys, marked, new = _mended(keys, marked, new, how)
         by_mark[IMPUTED] = int((marked == IMPUTED).sum())
     answers, changed = sweep(
         keys, as_of, how.rules, histories.standing, told=told, gaps=_days_between(how)
     )
-    counts = np.stack([_counted(keys, a.migrant, as_of) for a in answers])
+    whole = _of(keys, anew) if again else np.zeros(0, np.bool_)
+    counts = np.stack([_counted(keys, a, (new, whole), dates) for a in answers])
     if again:
-        whole = anew[persons(keys)]
-        held = ~new & ~whole
-        for number, a in enumerate(answers):
-            earlier = np.where(a.decided[held] > told, UNDECIDED, a.migrant[held])
-            counts[number] -= _counted(keys[held], earlier, as_of)
         counts -= _told_before(base, anew[: base.first.size], dates, how)
-        shown = new | changed | whole
+        shown = np.flatnonzero(new | changed | whole)
         keys, marked = keys[shown], marked[shown]
-        answers = [
-            Answers(*(getattr(a, n)[shown] for n in ("migrant", "before", "after", "decided")))
-            for a in answers
-        ]
+        answers = [Answers(*(part[shown] for part in vars(a).values())) for a in answers]
     return Told(
         histories,
         keys,
@@ -156,6 +151,15 @@ def brought_forward(
         int(found.late.sum()),
         int(due.sum()),
     )
+
+
+@njit(cache=True, nogil=True)
+def _by_mark(marked: Any, new: Any) -> Any:
+    """Count new crossings by their mark [64]."""
+    counts = np.zeros(MARKS, np.int64)
+    for i in range(marked.size):
+        counts[marked[i]] += new[i]
+    return counts
 
 
 def _days_between(how: Treatment) -> Literal["last", "unknown"]:
@@ -182,22 +186,64 @@ def _before(histories: Histories, keys: Ints, places: Ints) -> Ints:
     return found
 
 
-def _counted(keys: Ints, migrant: NDArray[np.int8], as_of: int) -> Ints:
-    """Return the number of crossings by month, direction and answer [months, 2, 3]."""
-    months = np.arange(as_of + 1).astype("M8[D]").astype("M8[M]").astype(np.int64)
-    cell = months[days(keys)] * 6 + (keys & 1) * 3 + (migrant - UNDECIDED)
-    return np.bincount(cell, minlength=(months[-1] + 1) * 6).reshape(-1, 2, 3)
+def _counted(
+    keys: Ints,
+    answers: Answers,
+    which: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    dates: tuple[int, int],
+) -> Ints:
+    """Count crossings by month, direction and answer [months, 2, 3], less what was told of them.
+
+    Args:
+        keys: Crossings.
+        answers: Answers to them.
+        which: Those that are new, and those of persons answered anew: nothing of them is known
+            here; the answer told of others was the same, if it was decided then [n] each.
+        dates: Day, and day told before.
+    """
+    months = _months(dates[0])
+    counts = np.zeros((int(months[-1]) + 1, 2, 3), np.int64)
+    _count(keys, (answers.migrant, answers.decided), which, (dates[1], months), counts)
+    return counts
+
+
+@lru_cache(maxsize=4)
+def _months(as_of: int) -> Ints:
+    """Return the month of each day since 1970-01-01."""
+    return np.arange(as_of + 1).astype("M8[D]").astype("M8[M]").astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _count(keys: Any, answers: Any, which: Any, told: Any, counts: Any) -> None:
+    (migrant, decided), (new, whole), (before, months) = answers, which, told
+    for i in range(keys.size):
+        month = months[((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY]
+        side = keys[i] & 1
+        counts[month, side, migrant[i] - UNDECIDED] += 1
+        if whole.size and not new[i] and not whole[i]:
+            earlier = UNDECIDED if decided[i] > before else migrant[i]
+            counts[month, side, earlier - UNDECIDED] -= 1
+
+
+@njit(cache=True, nogil=True)
+def _of(keys: Any, chosen: Any) -> Any:
+    """Return whether each crossing is of a person chosen [n]."""
+    found = np.empty(keys.size, np.bool_)
+    for i in range(keys.size):
+        found[i] = chosen[keys[i] >> PERSON_SHIFT]
+    return found
 
 
 def _told_before(
     base: Histories, anew: NDArray[np.bool_], dates: tuple[int, int], how: Treatment
 ) -> Ints:
     """Count what was told of persons that are answered anew [rules, months, 2, 3]."""
-    as_of, told = dates
+    _, told = dates
     begin = first_standing(base.first, len(how.rules))
     keys, _ = open_crossings(replace(base, standing=begin), anew)
     if how.gaps in ("middle", "median"):
         none = np.zeros(keys.size, np.uint8)
         keys, _, _ = _mended(keys, none, none > 0, how)
     answers, _ = sweep(keys, told, how.rules, begin, gaps=_days_between(how))
-    return np.stack([_counted(keys, a.migrant, as_of) for a in answers])
+    all_new = (np.ones(keys.size, np.bool_), np.zeros(0, np.bool_))
+    return np.stack([_counted(keys, a, all_new, dates) for a in answers])

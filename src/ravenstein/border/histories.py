@@ -47,7 +47,7 @@ class Joined:
     Args:
         histories: The histories; each person still stands where the last sweep left it.
         new: Whether each crossing is of this delivery [n].
-        touched: Whether each person is in the delivery with a crossing that was not there [persons].
+        touched: Whether each person has a new crossing [persons].
         late: Whether one of them is of a day that was told before [persons].
         repeated: Person, minute and direction of rows of the delivery that were there already, or
             twice in it, as `crossings.packed` [r].
@@ -161,38 +161,43 @@ def open_crossings(histories: Histories, chosen: NDArray[np.bool_]) -> tuple[Int
 
 @njit(cache=True, nogil=True)
 def _numbered(known: int, all_ids: Any, ids: Any) -> Any:
-    """Number by a table of places, the next one taken where one is held."""
-    size = 64
-    while size < 2 * known:
+    """Number by a table of identifiers: where a place is held, the next one is taken."""
+    size = 1 << 6
+    while size < 2 * known + ids.size // 4:
         size *= 2
-    table = np.full(size, -1, np.int32)
-    for p in range(known):
-        _place(table, all_ids, p, all_ids[p])
+    keys, table = _table(size, all_ids, known)
     numbers, count = np.empty(ids.size, np.int32), known
     for i in range(ids.size):
-        found = _place(table, all_ids, count, ids[i])
-        numbers[i] = found
-        if found == count:
-            all_ids[count] = ids[i]
+        at = _place(keys, table, ids[i])
+        if table[at] < 0:
+            if 2 * count >= table.size:
+                keys, table = _table(2 * table.size, all_ids, count)
+                at = _place(keys, table, ids[i])
+            keys[at], table[at], all_ids[count] = ids[i], count, ids[i]
             count += 1
-            if 2 * count > table.size:
-                table = np.full(2 * table.size, -1, np.int32)
-                for p in range(count):
-                    _place(table, all_ids, p, all_ids[p])
+        numbers[i] = table[at]
     return numbers, count
 
 
+@njit(cache=True, nogil=True)
+def _table(size: int, all_ids: Any, count: int) -> Any:
+    """Return identifiers and numbers by place; number −1 where there is none."""
+    keys, table = np.empty(size, np.int64), np.full(size, -1, np.int32)
+    for p in range(count):
+        at = _place(keys, table, all_ids[p])
+        keys[at], table[at] = all_ids[p], p
+    return keys, table
+
+
 @njit(cache=True, nogil=True, inline="always")
-def _place(table: Any, all_ids: Any, number: int, one: int) -> int:
-    """Return the number of an identifier; the given one, if it is new."""
+def _place(keys: Any, table: Any, one: int) -> Any:
+    """Return the place of an identifier, or that where it belongs."""
+    mask = np.uint64(table.size - 1)
     mixed = np.uint64(one) * np.uint64(0x9E3779B97F4A7C15)
-    at = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(table.size - 1))
-    while table[at] >= 0:
-        if all_ids[table[at]] == one:
-            return table[at]  # type: ignore[no-any-return]
-        at = (at + 1) & (table.size - 1)
-    table[at] = number
-    return number
+    at = (mixed ^ (mixed >> np.uint64(32))) & mask
+    while table[at] >= 0 and keys[at] != one:
+        at = (at + np.uint64(1)) & mask
+    return at
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from ravenstein.border.crossings import MOST_MINUTES
 from ravenstein.core.errors import SourceError
@@ -33,6 +34,8 @@ REASONS = (
 """Why a row is put aside: in a column of times with zones, `no_zone` is a time without one."""
 
 DUPLICATE = REASONS.index("duplicate")
+_UNKNOWN_DIRECTION = REASONS.index("unknown_direction")
+_OUT_OF_RANGE, _IN_FUTURE = REASONS.index("out_of_range"), REASONS.index("in_future")
 _A_MINUTE = {"s": 60, "ms": 60_000, "us": 60_000_000, "ns": 60_000_000_000}
 _SHAPE = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
 _ZONED = r":\d{2}(\.\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
@@ -71,18 +74,14 @@ def movements(
     Raises:
         SourceError: If a column is of a type that cannot be read so.
     """
-    minute, reasons = _minutes(time)
-    reasons[(reasons == 0) & ((minute < 0) | (minute >= MOST_MINUTES))] = REASONS.index(
-        "out_of_range"
-    )
-    reasons[(reasons == 0) & (minute > now)] = REASONS.index("in_future")
-    arrival = _arrivals(direction, codes or {"arrival": True, "departure": False})
-    reasons[arrival < 0] = REASONS.index("unknown_direction")
+    when, per_minute, reasons = _times(time)
+    places, table = _directions(direction, codes or {"arrival": True, "departure": False})
+    crossing = np.empty(when.size, np.int32)
+    bad = _crossings((when, per_minute), (places, table), now, reasons, crossing)
     ids, missing = _identifiers(person)
     if missing is not None:
         reasons[missing] = REASONS.index("missing_person")
-    crossing = (minute * 2 + arrival).astype(np.int32)
-    if reasons.any():
+    if bad or missing is not None:
         good = reasons == 0
         keep = pa.array(good)
         ids = ids[good] if isinstance(ids, np.ndarray) else ids.filter(keep)
@@ -105,32 +104,47 @@ def _identifiers(person: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     return (person.fill_null("") if person.null_count else person), missing
 
 
-def _arrivals(direction: Any, codes: Mapping[str, bool]) -> NDArray[np.int8]:
-    """Return 1 for arrivals, 0 for departures, −1 where neither is known [m]."""
+def _directions(direction: Any, codes: Mapping[str, bool]) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Return the place of each row's code [m], and by place 1 arrival, 0 departure, −1 neither."""
     coded = direction
     if not pa.types.is_dictionary(coded.type):
         coded = coded.dictionary_encode()
     known = [codes.get(str(code).strip(), -1) for code in coded.dictionary.to_pylist()]
-    table = np.array([*known, -1], dtype=np.int8)
     places = coded.indices.fill_null(len(known)) if coded.null_count else coded.indices
-    return np.asarray(table[np.asarray(places)])
+    return np.asarray(places), np.array([*known, -1], dtype=np.int8)
 
 
-def _minutes(time: Any) -> tuple[Ints, NDArray[np.uint8]]:
-    """Return minutes since 1970-01-01 00:00 UTC, and why they cannot be read [m] each."""
+def _times(time: Any) -> tuple[Ints, int, NDArray[np.uint8]]:
+    """Return times as whole numbers [m], how many are a minute, and reasons so far [m]."""
     kind, reasons = time.type, np.zeros(len(time), np.uint8)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         time, reasons = _read(time.cast(pa.string()))
-        kind = time.type
     elif pa.types.is_date(kind):
         time = time.cast(pa.date32()).cast(pa.timestamp("s"))
-        kind = time.type
     elif not pa.types.is_timestamp(kind):
         raise _of_type("times", "times, dates, or text of either", kind)
     if time.null_count:
         reasons[_mask(time.is_null()) & (reasons == 0)] = REASONS.index("missing_time")
         time = time.fill_null(0)
-    return np.asarray(time.view(pa.int64())) // _A_MINUTE[kind.unit], reasons
+    return np.asarray(time.view(pa.int64())), _A_MINUTE[time.type.unit], reasons
+
+
+@njit(cache=True, nogil=True)
+def _crossings(times: Any, directions: Any, now: int, reasons: Any, crossing: Any) -> bool:
+    """Write minute and direction of each row, and why it cannot be used; say whether any cannot."""
+    (when, per_minute), (places, table) = times, directions
+    bad = False
+    for i in range(when.size):
+        minute, arrival = when[i] // per_minute, table[places[i]]
+        if arrival < 0:
+            reasons[i] = _UNKNOWN_DIRECTION
+        elif reasons[i] == 0 and (minute < 0 or minute >= MOST_MINUTES):
+            reasons[i] = _OUT_OF_RANGE
+        elif reasons[i] == 0 and minute > now:
+            reasons[i] = _IN_FUTURE
+        crossing[i] = 2 * minute + arrival
+        bad |= reasons[i] > 0
+    return bad
 
 
 def _read(text: Any) -> tuple[Any, NDArray[np.uint8]]:

@@ -320,7 +320,7 @@ def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: An
     day, held, count = segments
     migrant, before, after, decided, changed = out
     k = settled = left = right = 0
-    soonest, still = NEVER, True
+    soonest, closed = NEVER, True
     for i in range(start, end):
         d, side = _day(keys[i]), keys[i] & 1
         while day[k] != d:
@@ -357,10 +357,9 @@ def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: An
         decided[i] = NEVER if no_migrant == UNDECIDED else max(seen, d)
         status = kept if side == 1 else _opposite(kept)
         after[i], known[i - start + 1] = status, then
-        fresh = seen != NEVER and max(seen, d) > told
-        changed[i] |= fresh or (then != NEVER and then > told) or (since != NEVER and since > told)
-        still = still and before[i] != UNDECIDED and no_migrant != UNDECIDED and kept != UNDECIDED
-        settled += still
+        changed[i] |= told < decided[i] < NEVER or told < then < NEVER or told < since < NEVER
+        closed = closed and min(before[i], no_migrant, kept) > UNDECIDED
+        settled += closed
     return status, settled, soonest
 
 

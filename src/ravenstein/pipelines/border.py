@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,15 +20,29 @@ from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
 from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
 from ravenstein.pipelines.border_intake import BorderJob, Intake, opened_files, take_in
 from ravenstein.store.buckets import Buckets, bucket_count
+from ravenstein.store.crossing_files import Columns, found_files, open_crossings
 from ravenstein.store.crossing_rows import AsideWriter
-from ravenstein.store.files import file_hash, new_folder, publish_folder, write_csv, write_text
+from ravenstein.store.files import (
+    file_hash,
+    inside,
+    new_folder,
+    publish_folder,
+    write_csv,
+    write_text,
+)
 from ravenstein.store.history import Facts, read_facts, write_facts
-from ravenstein.store.identity import spreading_key
+from ravenstein.store.identity import KEY_VARIABLE, IdentityKey, identity_key, spreading_key
+from ravenstein.store.provenance import FromFile
+from ravenstein.tables.border import BORDER_MOVEMENTS, BORDER_SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from ravenstein.store.crossing_files import CrossingFile
+    from ravenstein.store.run import Run
+    from ravenstein.study import Study
 
 CROSSINGS, SUMMARY, ASIDE_FILE, REPORT = (
     "crossings.parquet",
@@ -34,6 +50,8 @@ CROSSINGS, SUMMARY, ASIDE_FILE, REPORT = (
     "quarantine.parquet",
     "report.json",
 )
+FOLDER = "border"
+_COLUMNS = Columns("nationality,document", "direction", "crossed_at")
 _OWN = (CROSSINGS, "crossings.csv.gz", SUMMARY, ASIDE_FILE, REPORT)
 
 
@@ -56,51 +74,111 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
         StudyError: If the day asked for is in the future, or before the one told last.
     """
     refuse_others(out)
-    now = int(datetime.now(UTC).timestamp()) // 60
-    facts = read_facts(job.history) if job.history else None
-    _refuse_day(job.as_of, now // MINUTES_A_DAY, facts)
-    intake = Intake()
-    opened = opened_files(files, job, facts, intake)
-    whole = facts.whole_numbers if facts else all(f.whole_numbers for f in opened)
-    if facts and any(f.whole_numbers != whole for f in opened):
-        raise _other_kind(whole)
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(out, 0))
         kept = stack.enter_context(new_folder(job.history, 0)) if job.history else None
-        report = _made((folder, kept), opened, job, (now, whole), (facts, intake))
+        report, _ = fill_folder(folder, kept, files, job)
         publish_folder(out, 0)
         if job.history:  # last: a run that ends before it can be run again
             publish_folder(job.history, 0)
     return report
 
 
-def _made(
-    folders: tuple[Path, Path | None],
-    opened: list[CrossingFile],
-    job: BorderJob,
-    given: tuple[int, bool],
-    known: tuple[Facts | None, Intake],
-) -> dict[str, Any]:
-    """Make all files in folders that wait; return the report."""
-    (folder, kept), (_, whole), (facts, intake) = folders, given, known
+def border(study: Study, run: Run) -> None:
+    """Answer the crossings of a study's entry–exit system; nothing where it has none.
+
+    Persons are told by nationality and number of the document, replaced by their keyed hash as
+    they are read. The folder `border` beside the store holds the results; the store the summary.
+
+    Raises:
+        SourceError: If no crossing can be used.
+        StudyError: If there is no identity key, and the study is not a simulated one.
+    """
+    files, facts = border_files(study)
+    if not files:
+        return
+    folder = run.store.folder.parent / FOLDER
+    job = BorderJob(_COLUMNS, key=_key(study))
+    with run.step("Answer border movements") as step, run.new_folder(folder) as new:
+        report, summary = fill_folder(new, None, files, job)
+        run.write(BORDER_SUMMARY, summary, method=fill_folder, inputs=facts)
+        run.warnings += [
+            f"Border movements: {name} left out: {why}"
+            for name, why in report["files"]["unreadable"].items()
+        ]
+        step.note = (
+            f"{report['crossings']:,} crossings of {report['persons']['known']:,} persons, "
+            f"as of {report['as_of']}"
+        )
+        aside = [f"{count:,} {reason}" for reason, count in report["put_aside"].items()]
+        step.note += f"; put aside: {', '.join(aside)}" * bool(aside)
+
+
+def border_files(study: Study) -> tuple[list[Path], list[FromFile]]:
+    """Return the files of a study's entry–exit system, and what provenance keeps of them."""
+    files, facts = [], []
+    for source in study.of_kind(BORDER_MOVEMENTS.name):
+        given = inside(study.folder, source.file, study.data_folders)
+        for path in found_files([given]):
+            name = source.file if path == given else f"{source.file}/{path.name}"
+            rows = open_crossings(path, _COLUMNS).rows
+            files.append(path)
+            facts.append(FromFile(name, file_hash(path), rows, "", "month", {}))
+    return files, facts
+
+
+def _key(study: Study) -> IdentityKey:
+    """Return the identity key; a simulated study may have one made of its seed."""
+    if study.study.simulated and KEY_VARIABLE not in os.environ:
+        return IdentityKey(hashlib.sha256(f"simulated {study.study.seed}".encode()).digest())
+    return identity_key()
+
+
+def fill_folder(
+    folder: Path, kept: Path | None, files: Sequence[Path], job: BorderJob
+) -> tuple[dict[str, Any], pa.Table]:
+    """Fill folders with what `classify_files` makes: results, and histories if they are kept.
+
+    Args:
+        folder: For the results, empty.
+        kept: For the histories, empty.
+        files: The files.
+        job: What is asked.
+
+    Returns:
+        The report, and rows of `border_summary`.
+    """
+    now = int(datetime.now(UTC).timestamp()) // 60
+    facts = read_facts(job.history) if job.history else None
+    refuse_day(job.as_of, now // MINUTES_A_DAY, facts)
+    intake = Intake()
+    opened = opened_files(files, job, facts, intake)
+    whole = facts.whole_numbers if facts else not job.key and all(f.whole_numbers for f in opened)
+    if facts and not job.key and any(f.whole_numbers != whole for f in opened):
+        raise _other_kind(whole)
     key, sign = spreading_key()
     size = facts.buckets if facts else bucket_count(sum(f.rows for f in opened))
     with (
         Buckets(folder / ".buckets", size, key) as buckets,
         AsideWriter(folder / ASIDE_FILE) as aside,
     ):
-        take_in(opened, job, given, (buckets, aside, intake))
-        as_of = _last_day(job, intake, facts)
+        take_in(opened, job, (now, whole), (buckets, aside, intake))
+        as_of = last_day(job, intake, facts)
         held = _held(facts, opened, intake) if kept else {}
-        new = Facts(as_of, whole, size, sign, repr(job.treatment), held)
+        new = Facts(as_of, whole, size, sign, _choices(job), held)
         _refuse_other_choices(facts, new)
         sums = answered((folder, kept), job, (new, facts), (buckets, aside))
     if kept:
         write_facts(kept, new, sums.counts)
-    write_csv(summary_rows(sums.counts, job.treatment.rules), folder / SUMMARY)
-    report = _report(job, intake, sums, (as_of, facts))
+    summary = summary_rows(sums.counts, job.treatment.rules)
+    write_csv(summary, folder / SUMMARY)
+    report = told_report(job, intake, sums, (as_of, facts))
     write_text(json.dumps(report, indent=1) + "\n", folder / REPORT)
-    return report
+    return report, summary
+
+
+def _choices(job: BorderJob) -> str:
+    return f"{job.treatment}, identifiers {'hashed' if job.key else 'as they are'}"
 
 
 def refuse_others(out: Path) -> None:
@@ -119,7 +197,7 @@ def refuse_others(out: Path) -> None:
         )
 
 
-def _refuse_day(as_of: int | None, today: int, facts: Facts | None) -> None:
+def refuse_day(as_of: int | None, today: int, facts: Facts | None) -> None:
     if as_of is None or (as_of <= today and not (facts and as_of < facts.as_of)):
         return
     earliest = f"from {_date(facts.as_of)} on, " if facts else ""
@@ -166,7 +244,7 @@ def _refuse_other_choices(facts: Facts | None, new: Facts) -> None:
     )
 
 
-def _last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
+def last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
     """Return the day as of which crossings are answered."""
     total = intake.total()
     last = max(total.last, facts.as_of if facts else ALWAYS)
@@ -184,7 +262,7 @@ def _last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
     return last if job.as_of is None else job.as_of
 
 
-def _report(
+def told_report(
     job: BorderJob, intake: Intake, sums: Sums, dates: tuple[int, Facts | None]
 ) -> dict[str, Any]:
     """Return what was done, in counts."""

@@ -201,10 +201,19 @@ def crossing_rows(told: Told, everyone: Any, job: BorderJob) -> pa.Table:
 
 
 def _answer_columns(answers: Answers) -> list[pa.Array]:
-    marked = (answers.migrant, answers.before, answers.after)
-    columns = [pa.array(values, mask=values == UNDECIDED) for values in marked]
-    decided = pa.array(answers.decided, mask=answers.decided == NEVER)
-    return [*columns, decided.cast(pa.date32())]
+    columns = [
+        _with_missing(values, values != UNDECIDED)
+        for values in (answers.migrant, answers.before, answers.after)
+    ]
+    decided = _with_missing(answers.decided, answers.decided != NEVER)
+    return [*columns, decided.view(pa.date32())]
+
+
+def _with_missing(values: NDArray[Any], known: NDArray[np.bool_]) -> pa.Array:
+    """Return an Arrow array of values, missing where not known; no copy of the values is made."""
+    bits = pa.py_buffer(np.packbits(known, bitorder="little"))
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)])
 
 
 def _sequence_column(marks: NDArray[np.uint8]) -> pa.Array:

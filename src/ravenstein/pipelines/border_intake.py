@@ -20,6 +20,7 @@ from ravenstein.core.errors import SourceError
 from ravenstein.store.crossing_files import Columns, batches, found_files, open_crossings
 from ravenstein.store.crossing_rows import ASIDE
 from ravenstein.store.files import file_hash
+from ravenstein.store.identity import pseudonyms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ravenstein.store.crossing_files import CrossingFile
     from ravenstein.store.crossing_rows import AsideWriter
     from ravenstein.store.history import Facts
+    from ravenstein.store.identity import IdentityKey
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class BorderJob:
         history: Folder of histories, new or of earlier deliveries; None keeps none.
         csv: Whether `crossings.csv.gz` is wanted too.
         sequence: Whether a column says what is not as a whole sequence has it.
+        key: Where given, identifiers are replaced by their keyed hash as they are read.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -53,6 +56,7 @@ class BorderJob:
     history: Path | None = None
     csv: bool = False
     sequence: bool = False
+    key: IdentityKey | None = None
 
 
 @dataclass
@@ -167,6 +171,8 @@ def _take_batch(
     """Check a batch of rows, put its crossings into buckets and the others aside."""
     (file, number, part), (first, person, direction, time), (now, whole) = of, rows, given
     buckets, aside, intake, lock = into
+    if job.key:
+        person = pseudonyms(job.key, person)
     found = movements(person, direction, time, now, job.codes)
     ids, crossing = found.ids, found.crossing
     if not whole and isinstance(ids, np.ndarray):

@@ -61,6 +61,12 @@ file = "twin/views/{kind}{end}"
     for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in NEEDED]
 )
 
+_BORDER = """
+[[sources]]
+kind = "border_movements"
+file = "twin/views/border_movements"
+"""
+
 _SAMPLE_DESIGN = """
 [sample_design]         # what the next year's fieldwork could be; costs in ordinary shifts
 migration_cost = 0.6
@@ -120,6 +126,7 @@ def _twin_study(folder: Path) -> str:
         )
         + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
         + _SURVEY
+        + _BORDER
         + _SAMPLE_DESIGN
     )
 

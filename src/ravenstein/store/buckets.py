@@ -106,8 +106,7 @@ class Buckets:
             ids: Identifiers, whole numbers or an Arrow array of text [n].
             values: What is kept of each row [n].
         """
-        place = _placed(keyed_hash(ids, self.key), self.count)
-        starts = np.append(0, np.cumsum(np.bincount(place, minlength=self.count)))
+        place, starts = _placed(keyed_hash(ids, self.key), self.count)
         sections: list[Any] = []
         if isinstance(ids, np.ndarray):
             sections += _spread(place, starts, values, ids)
@@ -143,12 +142,12 @@ class Buckets:
             bucket: Its number.
         """
         runs = [self._runs[order] for order in sorted(self._runs)]
-        spans = [(int(r.starts[bucket]), int(r.starts[bucket + 1])) for r in runs]
-        ends = np.cumsum([0, *(b - a for a, b in spans)])
+        begins = [int(run.starts[bucket]) for run in runs]
+        ends = np.cumsum([0, *(int(r.starts[bucket + 1] - r.starts[bucket]) for r in runs)])
         values, text = np.empty(ends[-1], np.int32), any(r.bytes is not None for r in runs)
         ids = np.empty(ends[-1], np.int32 if text else np.int64)
         parts: list[NDArray[np.uint8]] = []
-        for run, (first, last), at, end in zip(runs, spans, ends, ends[1:], strict=False):
+        for run, first, at, end in zip(runs, begins, ends, ends[1:], strict=False):
             _read(self._file, values[at:end], run.places[0] + 4 * first)
             _read(self._file, ids[at:end], run.places[1] + ids.itemsize * first)
             if run.bytes is not None:
@@ -185,8 +184,16 @@ def _read(file: int, section: NDArray[Any], at: int) -> None:
         rest, at = rest[done:], at + done
 
 
-def _placed(hashes: NDArray[np.uint64], count: int) -> NDArray[np.uint16]:
-    return (hashes >> np.uint64(64 - 16)).astype(np.uint16) & np.uint16(count - 1)
+@njit(cache=True, nogil=True)
+def _placed(hashes: Any, count: int) -> Any:
+    """Return the bucket of each row, and where each bucket begins among rows in their order."""
+    place, starts = np.empty(hashes.size, np.uint16), np.zeros(count + 1, np.int64)
+    for i in range(hashes.size):
+        place[i] = (hashes[i] >> np.uint64(48)) & np.uint64(count - 1)
+        starts[np.int64(place[i]) + 1] += 1
+    for b in range(count):
+        starts[b + 1] += starts[b]
+    return place, starts
 
 
 @njit(cache=True, nogil=True)

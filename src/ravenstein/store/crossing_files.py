@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
@@ -29,7 +30,7 @@ class Columns:
     """What the columns of crossings are called.
 
     Args:
-        person: Identifiers.
+        person: Identifiers; several columns, separated by commas, identify together.
         direction: Directions.
         time: Times or dates; "" takes crossed_at, or else crossed_on.
     """
@@ -37,6 +38,11 @@ class Columns:
     person: str = "person_id"
     direction: str = "direction"
     time: str = ""
+
+    @property
+    def identifying(self) -> list[str]:
+        """The columns that identify."""
+        return self.person.split(",")
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,10 @@ def open_crossings(path: Path, columns: Columns) -> CrossingFile:
             facts = arrow_parquet.ParquetFile(path)
             schema = facts.schema_arrow
             named = _named(columns, schema.names, path)
-            kind = schema.field(named.person).type
+            kinds = [schema.field(name).type for name in named.identifying]
+            whole = len(kinds) == 1 and pa.types.is_integer(kinds[0])
             parts, rows = facts.num_row_groups, facts.metadata.num_rows
-            return CrossingFile(path, named, parts, rows, pa.types.is_integer(kind))
+            return CrossingFile(path, named, parts, rows, whole)
         opening = gzip.open if path.suffix == ".gz" else open
         with opening(path, "rt", encoding="utf-8-sig", newline="") as stream:
             names = next(csv.reader(stream), [])
@@ -119,7 +126,7 @@ def batches(file: CrossingFile, part: int) -> Iterator[tuple[int, Any, Any, Any]
     Raises:
         SourceError: If it cannot be read to its end.
     """
-    names = [file.columns.person, file.columns.direction, file.columns.time]
+    names = [file.columns.direction, file.columns.time, *file.columns.identifying]
     try:
         yield from (
             _parquet(file, part, names) if file.path.suffix == ".parquet" else _csv(file, names)
@@ -131,18 +138,18 @@ def batches(file: CrossingFile, part: int) -> Iterator[tuple[int, Any, Any, Any]
 def _parquet(
     file: CrossingFile, part: int, names: list[str]
 ) -> Iterator[tuple[int, Any, Any, Any]]:
-    with arrow_parquet.ParquetFile(file.path, read_dictionary=[names[1]]) as opened:
+    with arrow_parquet.ParquetFile(file.path, read_dictionary=names[:1]) as opened:
         row = sum(opened.metadata.row_group(i).num_rows for i in range(part))
         for batch in opened.iter_batches(
             _BATCH, row_groups=[part], columns=names, use_threads=False
         ):
-            yield row, *(batch.column(name) for name in names)
+            yield row, *_columns(batch, names)
             row += batch.num_rows
 
 
 def _csv(file: CrossingFile, names: list[str]) -> Iterator[tuple[int, Any, Any, Any]]:
     text = pa.string()
-    kinds = {names[0]: text, names[1]: pa.dictionary(pa.int32(), text), names[2]: text}
+    kinds = dict.fromkeys(names, text) | {names[0]: pa.dictionary(pa.int32(), text)}
     options = arrow_csv.ConvertOptions(
         column_types=kinds, include_columns=names, null_values=[""], strings_can_be_null=True
     )
@@ -150,14 +157,22 @@ def _csv(file: CrossingFile, names: list[str]) -> Iterator[tuple[int, Any, Any, 
     with pa.input_stream(str(file.path), compression="detect") as stream:
         row = 0
         for batch in arrow_csv.open_csv(stream, read_options=reading, convert_options=options):
-            yield row, *(batch.column(name) for name in names)
+            yield row, *_columns(batch, names)
             row += batch.num_rows
+
+
+def _columns(batch: pa.RecordBatch, names: list[str]) -> tuple[Any, Any, Any]:
+    """Return identifiers, directions, times; where several columns identify, they are joined."""
+    direction, time, *who = (batch.column(name) for name in names)
+    if len(who) > 1:  # missing where one is
+        who = [pc.binary_join_element_wise(*(part.cast(pa.string()) for part in who), "|")]
+    return who[0], direction, time
 
 
 def _named(columns: Columns, names: Sequence[str], path: Path) -> Columns:
     """Return columns with the name of the time's, and refuse those that are not there."""
     time = columns.time or ("crossed_at" if "crossed_at" in names else "crossed_on")
-    lacking = [n for n in (columns.person, columns.direction, time) if n not in names]
+    lacking = [n for n in (*columns.identifying, columns.direction, time) if n not in names]
     if lacking:
         near = nearest(lacking[0], names)
         raise SourceError(

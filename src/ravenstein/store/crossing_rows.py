@@ -22,7 +22,6 @@ ASIDE = pa.schema(
         ("direction", pa.string()),
     ]
 )
-_CODED = ("crossed_on", "direction", "decided_on", "is_migrant", "status_", "sequence")
 
 
 class CrossingWriter:
@@ -35,15 +34,21 @@ class CrossingWriter:
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, *, csv: bool = False) -> None:
-        coded = [n for n in schema.names if n.startswith(_CODED)]
-        if not pa.types.is_integer(schema.field("person_id").type):
-            coded.append("person_id")
+        coded = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+        # numbers by their differences: small, and cheaper to make than a dictionary; only the
+        # identifiers, which come in runs, gain by a compressor
+        numbers = {
+            f.name: "DELTA_BINARY_PACKED"
+            for f in schema
+            if f.name not in coded and f.name != "person_id"
+        }
         # without bounds by row group: persons are in no order that a reader could use
         self._parquet = arrow_parquet.ParquetWriter(
             folder / "crossings.parquet",
             schema,
-            compression="lz4",
+            compression={n: "lz4" if n == "person_id" else "none" for n in schema.names},
             use_dictionary=coded,
+            column_encoding=numbers,
             write_statistics=False,
             write_batch_size=1 << 16,
             store_schema=False,

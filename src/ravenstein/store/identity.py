@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ravenstein.core.errors import StudyError
 
 if TYPE_CHECKING:
@@ -94,6 +97,19 @@ def pseudonym(key: IdentityKey, identifier: str) -> str:
     'ccaba0fb'
     """
     return hmac.new(key.secret, identifier.encode(), hashlib.sha256).hexdigest()
+
+
+def pseudonyms(key: IdentityKey, identifiers: pa.Array) -> pa.Array:
+    """Return the keyed hash of each identifier, as `pseudonym` gives it; what is missing stays so.
+
+    Args:
+        key: The secret key.
+        identifiers: Whole numbers or text, blank or missing ones among them [n].
+    """
+    text = identifiers.cast(pa.string())
+    coded = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), None, text).dictionary_encode()
+    hashed = pa.array([pseudonym(key, one) for one in coded.dictionary.to_pylist()], pa.string())
+    return hashed.take(coded.indices)
 
 
 def pseudonym_sql(key: IdentityKey, column: str) -> tuple[str, list[bytes]]:
