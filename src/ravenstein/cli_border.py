@@ -78,8 +78,15 @@ def classify(  # noqa: PLR0913  (each an option of the command)
                                       "median.")
     ] = (0, 0),
     first: Annotated[
-        First, typer.Option(help="Status before a person's first crossing.")
+        First, typer.Option(help="Status before the first crossing of a person in no register.")
     ] = First.OPPOSITE,
+    register: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who was a resident before: identifiers, and `resident`, 1 or 0.",
+        ),
+    ] = None,
     person: Annotated[
         str, typer.Option(metavar="COLUMN", help="Identifiers; several columns, with commas "
                           "between them, identify together.")
@@ -110,6 +117,14 @@ def classify(  # noqa: PLR0913  (each an option of the command)
     from ravenstein.store.crossing_files import Columns
     from ravenstein.store.identity import identity_key
 
+    if arrival == departure:
+        raise StudyError(
+            "Arrivals and departures have the same code.",
+            expected="two codes",
+            found=arrival,
+            where="--arrival and --departure",
+            fix="Give both as they are in the files.",
+        )
     job = BorderJob(
         Columns(person, direction, time),
         {arrival: True, departure: False},
@@ -118,6 +133,7 @@ def classify(  # noqa: PLR0913  (each an option of the command)
         history,
         csv=csv,
         sequence=sequence,
+        register=register,
         key=identity_key() if pseudonymise else None,
     )
     if engine is Engine.SPARK:
@@ -204,6 +220,8 @@ def told(report: dict[str, Any]) -> list[str]:
         lines.append("sequences: " + ", ".join(f"{n:,} {name}" for name, n in broken.items()))
     for name in files["known"]:
         lines.append(f"already there, left out: {name}")
+    for name in files["other"]:
+        lines.append(f"warning: {name}: neither Parquet nor CSV, left out")
     for name, why in files["unreadable"].items():
         lines.append(f"warning: {name}: {why}")
     if report["put_aside"]:

@@ -88,7 +88,7 @@ def batches_of(kind, rng):
             values = np.arange(number, number + len(who), dtype=np.int32)
             number += len(who)
             if kind == "text":
-                ids = pa.array(["left out", *(f"Ó李-{w}" * (w % 4) + str(w) for w in who)])[1:]
+                ids = pa.array([f"Ó李-{w}" * (w % 4) + str(w) for w in who])
             else:
                 ids = np.array(who, dtype=np.int64) * 2**40 - 5
             made[source, part] = ids, values

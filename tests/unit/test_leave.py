@@ -16,8 +16,7 @@ from ravenstein.border.leave import (
     outcomes,
     used,
 )
-from ravenstein.border.short_term import in_country
-from ravenstein.border.stays import UNSEEN, stays
+from ravenstein.border.stays import UNSEEN, in_country, stays
 from ravenstein.core.errors import SourceError
 
 O = Outcome  # noqa: E741

@@ -19,10 +19,9 @@ from ravenstein.border.short_term import (
     anniversary,
     before_arrival,
     counts,
-    in_country,
     short_term,
 )
-from ravenstein.border.stays import UNSEEN, Stays, stays
+from ravenstein.border.stays import UNSEEN, Stays, in_country, stays
 from ravenstein.core.errors import SourceError
 
 START = date(1970, 1, 1)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.border.crossings import MOST_PERSONS
-from ravenstein.border.short_term import refuse_others
-from ravenstein.border.stays import UNSEEN
+from ravenstein.border.stays import UNSEEN, refuse_others
 from ravenstein.core.errors import SourceError
 
 if TYPE_CHECKING:

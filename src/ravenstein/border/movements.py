@@ -29,13 +29,15 @@ REASONS = (
     "no_zone",
     "out_of_range",
     "in_future",
+    "malformed_row",
     "duplicate",
 )
 """Why a row is put aside: in a column of times with zones, `no_zone` is a time without one."""
 
-DUPLICATE = REASONS.index("duplicate")
+MALFORMED, DUPLICATE = REASONS.index("malformed_row"), REASONS.index("duplicate")
 _UNKNOWN_DIRECTION = REASONS.index("unknown_direction")
 _OUT_OF_RANGE, _IN_FUTURE = REASONS.index("out_of_range"), REASONS.index("in_future")
+_LARGEST = (1 << 63) - 1
 _A_MINUTE = {"s": 60, "ms": 60_000, "us": 60_000_000, "ns": 60_000_000_000}
 _SHAPE = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?\s*$"
 _ZONED = r":\d{2}(\.\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
@@ -57,7 +59,12 @@ class Movements:
 
 
 def movements(
-    person: Any, direction: Any, time: Any, now: int, codes: Mapping[str, bool] | None = None
+    person: Any,
+    direction: Any,
+    time: Any,
+    now: int,
+    codes: Mapping[str, bool] | None = None,
+    zoned: bool | None = None,
 ) -> Movements:
     """Check rows and make them numbers.
 
@@ -67,14 +74,17 @@ def movements(
         time: Arrow array of times (those without a zone are UTC), dates, or text of either [m].
         now: The present minute: what lies after it is in the future.
         codes: Whether each code is an arrival; arrival and departure, if not given.
+        zoned: Whether text of times has zones, as far as the whole column is known; as these rows
+            have, if not given. Where it has, times without one are put aside.
 
     Returns:
         The rows.
 
     Raises:
-        SourceError: If a column is of a type that cannot be read so.
+        SourceError: If a column is of a type that cannot be read so, or times have zones in a
+            column that had none so far.
     """
-    when, per_minute, reasons = _times(time)
+    when, per_minute, reasons = _times(time, zoned)
     places, table = _directions(direction, codes or {"arrival": True, "departure": False})
     crossing = np.empty(when.size, np.int32)
     bad = _crossings((when, per_minute), (places, table), now, reasons, crossing)
@@ -94,6 +104,8 @@ def _identifiers(person: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     if pa.types.is_integer(person.type):
         missing = None if not person.null_count else _mask(person.is_null())
         whole = person.fill_null(0) if person.null_count else person
+        if pa.types.is_uint64(whole.type) and pc.any(pc.greater(whole, _LARGEST)).as_py():
+            raise _of_type("identifiers", "numbers below 2 to the 63rd, or text", "larger ones")
         return np.asarray(whole.cast(pa.int64())), missing
     if pa.types.is_dictionary(person.type):
         person = person.cast(person.type.value_type)
@@ -114,11 +126,11 @@ def _directions(direction: Any, codes: Mapping[str, bool]) -> tuple[NDArray[Any]
     return np.asarray(places), np.array([*known, -1], dtype=np.int8)
 
 
-def _times(time: Any) -> tuple[Ints, int, NDArray[np.uint8]]:
+def _times(time: Any, zoned: bool | None) -> tuple[Ints, int, NDArray[np.uint8]]:
     """Return times as whole numbers [m], how many are a minute, and reasons so far [m]."""
     kind, reasons = time.type, np.zeros(len(time), np.uint8)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
-        time, reasons = _read(time.cast(pa.string()))
+    if is_text(kind):
+        time, reasons = _read(time.cast(pa.string()), zoned)
     elif pa.types.is_date(kind):
         time = time.cast(pa.date32()).cast(pa.timestamp("s"))
     elif not pa.types.is_timestamp(kind):
@@ -147,7 +159,19 @@ def _crossings(times: Any, directions: Any, now: int, reasons: Any, crossing: An
     return bad
 
 
-def _read(text: Any) -> tuple[Any, NDArray[np.uint8]]:
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether an Arrow type is that of text."""
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(value) or pa.types.is_large_string(value)
+
+
+def has_zone(text: Any) -> bool:
+    """Return whether any time in an Arrow array of text has a zone."""
+    found = pc.any(pc.match_substring_regex(text.cast(pa.string()), _ZONED))
+    return bool(found.as_py())
+
+
+def _read(text: Any, all_zoned: bool | None) -> tuple[Any, NDArray[np.uint8]]:
     """Return times in UTC for text, and reasons [m] each."""
     reasons = np.zeros(len(text), np.uint8)
     blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
@@ -159,7 +183,15 @@ def _read(text: Any) -> tuple[Any, NDArray[np.uint8]]:
         found[rows] = _parsed(pc.utf8_trim_whitespace(text.take(pa.array(rows))), kind)
     reasons[_mask(blank)] = REASONS.index("missing_time")
     reasons[~_mask(blank) & np.isnat(found)] = REASONS.index("unreadable_time")
-    if zoned.any():
+    if all_zoned is False and zoned.any():
+        raise SourceError(
+            "Times have zones in one part of a column, and none in another.",
+            expected="a zone everywhere, or nowhere",
+            found=f"{int(zoned.sum())} times with one, after others without",
+            where="crossings",
+            fix="Have them written alike.",
+        )
+    if all_zoned or zoned.any():
         reasons[~zoned & (reasons == 0)] = REASONS.index("no_zone")
     return pa.array(found), reasons
 

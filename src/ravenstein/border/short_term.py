@@ -9,7 +9,7 @@ import numpy as np
 
 from ravenstein.border.crossings import arrivals
 from ravenstein.border.residence import NO, UNDECIDED, YES
-from ravenstein.border.stays import UNSEEN, Stays
+from ravenstein.border.stays import UNSEEN, refuse_others
 from ravenstein.core.errors import SourceError
 from ravenstein.tables.survey_results import SHORT_TERM_DEFINITIONS
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.border.crossings import Ints
+    from ravenstein.border.stays import Stays
 
 DEFINITIONS = tuple(SHORT_TERM_DEFINITIONS.labels)
 WORK, STUDY, OTHER, UNKNOWN = 0, 1, 2, -1  # purposes of a stay
 _LOWER, _UPPER = (1, 3, 3), 12  # months, by definition
 _FOR_WORK_OR_STUDY = (False, False, True)
-_LAST_DAY = 1 << 17  # the year 2328: later ones are mistakes
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,6 @@ def anniversary(day: Any, months: int) -> Ints:
 
 def _first_day(month: NDArray[np.datetime64]) -> Ints:
     return month.astype("datetime64[D]").astype(np.int64)
-
-
-def in_country(found: Stays) -> Stays:
-    """Return the stays in the country alone, without the absences."""
-    own = found.present
-    return Stays(found.person[own], own[own], found.begins[own], found.ends[own], found.open[own])
 
 
 def before_arrival(found: Stays, keys: Ints, before: Any) -> NDArray[np.int8]:
@@ -208,30 +202,6 @@ def _coded(given: Any, missing: int, known: tuple[int, ...], found: Stays) -> ND
             fix="Give each stay a code that is known, -1 where it is unknown.",
         )
     return codes
-
-
-def refuse_others(found: Stays, as_of: int) -> None:
-    """Refuse absences, days after the last, departures before arrivals and stays out of order.
-
-    Raises:
-        SourceError: If there are any.
-    """
-    absences = int((~found.present).sum())
-    later = int((np.maximum(found.begins, found.ends) > as_of).sum())
-    reversed_ = int(((found.ends != UNSEEN) & (found.ends < found.begins)).sum())
-    when = np.where(found.begins != UNSEEN, found.begins, found.ends)
-    same = found.person[1:] == found.person[:-1]
-    mixed = (found.person[1:] < found.person[:-1]) | (same & (when[1:] < when[:-1]))
-    unsorted = int(mixed.sum())
-    if absences or later or reversed_ or unsorted or not 0 <= as_of < _LAST_DAY:
-        raise SourceError(
-            "Stays cannot be classified.",
-            expected="sorted stays in the country up to the last day, which is from 1970 on",
-            found=f"{absences} absences, {later} after it, {reversed_} that end before they begin,"
-            f" {unsorted} out of order",
-            where="stays",
-            fix="Take `in_country` of them, and leave out crossings after the date asked for.",
-        )
 
 
 def counts(found: Stays, answered: ShortTerm, period: Literal["month", "year"] = "month") -> Counts:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ravenstein.border.crossings import arrivals, days, persons
 from ravenstein.border.residence import NO, YES
+from ravenstein.core.errors import SourceError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ravenstein.border.residence import Answers
 
 UNSEEN = -1
+_LAST_DAY = 1 << 17  # the year 2328: later ones are mistakes
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,36 @@ def stays(keys: Ints) -> Stays:
     columns = zip(after, (*before, np.zeros(lost.sum(), dtype=bool)), strict=True)
     person, present, begins, ends, open_ = (np.concatenate(pair)[order] for pair in columns)
     return Stays(person, present, begins, ends, open_)
+
+
+def in_country(found: Stays) -> Stays:
+    """Return the stays in the country alone, without the absences."""
+    own = found.present
+    return Stays(found.person[own], own[own], found.begins[own], found.ends[own], found.open[own])
+
+
+def refuse_others(found: Stays, as_of: int) -> None:
+    """Refuse absences, days after the last, departures before arrivals and stays out of order.
+
+    Raises:
+        SourceError: If there are any.
+    """
+    absences = int((~found.present).sum())
+    later = int((np.maximum(found.begins, found.ends) > as_of).sum())
+    reversed_ = int(((found.ends != UNSEEN) & (found.ends < found.begins)).sum())
+    when = np.where(found.begins != UNSEEN, found.begins, found.ends)
+    same = found.person[1:] == found.person[:-1]
+    mixed = (found.person[1:] < found.person[:-1]) | (same & (when[1:] < when[:-1]))
+    unsorted = int(mixed.sum())
+    if absences or later or reversed_ or unsorted or not 0 <= as_of < _LAST_DAY:
+        raise SourceError(
+            "Stays cannot be classified.",
+            expected="sorted stays in the country up to the last day, which is from 1970 on",
+            found=f"{absences} absences, {later} after it, {reversed_} that end before they begin,"
+            f" {unsorted} out of order",
+            where="stays",
+            fix="Take `in_country` of them, and leave out crossings after the date asked for.",
+        )
 
 
 @dataclass(frozen=True)

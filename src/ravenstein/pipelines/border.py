@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,13 @@ from ravenstein.border.residence import ALWAYS
 from ravenstein.border.sequences import IMPUTED, counted
 from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
 from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
-from ravenstein.pipelines.border_intake import BorderJob, Intake, opened_files, take_in
+from ravenstein.pipelines.border_intake import (
+    BorderJob,
+    Intake,
+    opened_files,
+    take_in,
+    take_register,
+)
 from ravenstein.store.buckets import Buckets, bucket_count
 from ravenstein.store.crossing_files import Columns, found_files, open_crossings
 from ravenstein.store.crossing_rows import AsideWriter
@@ -74,10 +80,12 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
         StudyError: If the day asked for is in the future, or before the one told last.
     """
     refuse_others(out)
+    _refuse_nested(out, job.history)
+    given = _looked_at(files, job)
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(out, 0))
         kept = stack.enter_context(new_folder(job.history, 0)) if job.history else None
-        report, _ = fill_folder(folder, kept, files, job)
+        report, _ = _fill(folder, kept, job, given)
         publish_folder(out, 0)
         if job.history:  # last: a run that ends before it can be run again
             publish_folder(job.history, 0)
@@ -100,8 +108,8 @@ def border(study: Study, run: Run) -> None:
     folder = run.store.folder.parent / FOLDER
     job = BorderJob(_COLUMNS, key=_key(study))
     with run.step("Answer border movements") as step, run.new_folder(folder) as new:
-        report, summary = fill_folder(new, None, files, job)
-        run.write(BORDER_SUMMARY, summary, method=fill_folder, inputs=facts)
+        report, summary = _fill(new, None, job, _looked_at(files, job))
+        run.write(BORDER_SUMMARY, summary, method=classify_files, inputs=facts)
         run.warnings += [
             f"Border movements: {name} left out: {why}"
             for name, why in report["files"]["unreadable"].items()
@@ -119,7 +127,7 @@ def border_files(study: Study) -> tuple[list[Path], list[FromFile]]:
     files, facts = [], []
     for source in study.of_kind(BORDER_MOVEMENTS.name):
         given = inside(study.folder, source.file, study.data_folders)
-        for path in found_files([given]):
+        for path in found_files([given])[0]:
             name = source.file if path == given else f"{source.file}/{path.name}"
             rows = open_crossings(path, _COLUMNS).rows
             files.append(path)
@@ -134,40 +142,58 @@ def _key(study: Study) -> IdentityKey:
     return identity_key()
 
 
-def fill_folder(
-    folder: Path, kept: Path | None, files: Sequence[Path], job: BorderJob
-) -> tuple[dict[str, Any], pa.Table]:
-    """Fill folders with what `classify_files` makes: results, and histories if they are kept.
+@dataclass(frozen=True)
+class _Given:
+    """What a run begins with.
 
     Args:
-        folder: For the results, empty.
-        kept: For the histories, empty.
-        files: The files.
-        job: What is asked.
-
-    Returns:
-        The report, and rows of `border_summary`.
+        now: The present minute.
+        opened: The files that can be read.
+        intake: The others.
+        facts: What histories hold, if there are any.
+        whole: Whether identifiers are whole numbers.
     """
+
+    now: int
+    opened: list[CrossingFile]
+    intake: Intake
+    facts: Facts | None
+    whole: bool
+
+
+def _looked_at(files: Sequence[Path], job: BorderJob) -> _Given:
+    """Look at files and histories, and refuse what cannot go together."""
     now = int(datetime.now(UTC).timestamp()) // 60
     facts = read_facts(job.history) if job.history else None
     refuse_day(job.as_of, now // MINUTES_A_DAY, facts)
+    if facts:
+        _refuse_other_choices(facts, job)
     intake = Intake()
     opened = opened_files(files, job, facts, intake)
     whole = facts.whole_numbers if facts else not job.key and all(f.whole_numbers for f in opened)
     if facts and not job.key and any(f.whole_numbers != whole for f in opened):
         raise _other_kind(whole)
+    return _Given(now, opened, intake, facts, whole)
+
+
+def _fill(
+    folder: Path, kept: Path | None, job: BorderJob, given: _Given
+) -> tuple[dict[str, Any], pa.Table]:
+    """Fill folders that wait: results, and histories if they are kept; return report, summary."""
+    facts, intake = given.facts, given.intake
     key, sign = spreading_key()
-    size = facts.buckets if facts else bucket_count(sum(f.rows for f in opened))
+    size = facts.buckets if facts else bucket_count(sum(f.rows for f in given.opened))
     with (
         Buckets(folder / ".buckets", size, key) as buckets,
+        Buckets(folder / ".register", size, key) as register,
         AsideWriter(folder / ASIDE_FILE) as aside,
     ):
-        take_in(opened, job, (now, whole), (buckets, aside, intake))
+        take_register(job, register, whole=given.whole)
+        take_in(given.opened, job, (given.now, given.whole), (buckets, aside, intake))
         as_of = last_day(job, intake, facts)
-        held = _held(facts, opened, intake) if kept else {}
-        new = Facts(as_of, whole, size, sign, _choices(job), held)
-        _refuse_other_choices(facts, new)
-        sums = answered((folder, kept), job, (new, facts), (buckets, aside))
+        held = _held(facts, given.opened, intake) if kept else {}
+        new = Facts(as_of, given.whole, size, sign, _choices(job), held)
+        sums = answered((folder, kept), job, (new, facts), (buckets, register, aside))
     if kept:
         write_facts(kept, new, sums.counts)
     summary = summary_rows(sums.counts, job.treatment.rules)
@@ -198,6 +224,7 @@ def refuse_others(out: Path) -> None:
 
 
 def refuse_day(as_of: int | None, today: int, facts: Facts | None) -> None:
+    """Refuse a day that is still to come, or before the one told last."""
     if as_of is None or (as_of <= today and not (facts and as_of < facts.as_of)):
         return
     earliest = f"from {_date(facts.as_of)} on, " if facts else ""
@@ -221,17 +248,15 @@ def _other_kind(whole: bool) -> SourceError:
 
 
 def _held(facts: Facts | None, opened: list[CrossingFile], intake: Intake) -> dict[str, str]:
-    """Return name by hash of all files in the histories."""
-    read = [file.path for file in opened if file.name not in intake.unreadable]
-    return (facts.files if facts else {}) | {file_hash(path): path.name for path in read}
+    """Return name by hash of all files that are in the histories as a whole."""
+    whole = [opened[number] for number, counts in intake.files.items() if not counts.after]
+    return (facts.files if facts else {}) | {file_hash(file.path): file.name for file in whole}
 
 
-def _refuse_other_choices(facts: Facts | None, new: Facts) -> None:
-    if facts is None:
-        return
-    if facts.treatment != new.treatment:
-        problem, pair = "Histories are of other choices.", (facts.treatment, new.treatment)
-    elif facts.key != new.key:
+def _refuse_other_choices(facts: Facts, job: BorderJob) -> None:
+    if facts.treatment != _choices(job):
+        problem, pair = "Histories are of other choices.", (facts.treatment, _choices(job))
+    elif facts.key != spreading_key()[1]:
         problem, pair = "Histories are spread by another identity key.", ("that one", "another")
     else:
         return
@@ -242,6 +267,21 @@ def _refuse_other_choices(facts: Facts | None, new: Facts) -> None:
         where="--history",
         fix="Choose as then, or keep new histories in another folder.",
     )
+
+
+def _refuse_nested(out: Path, history: Path | None) -> None:
+    """Refuse folders of which one lies in the other: each is replaced as a whole."""
+    if history is None:
+        return
+    one, other = out.resolve(), history.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise StoreError(
+            "Results and histories cannot be kept in one folder.",
+            expected="two folders, neither of which lies in the other",
+            found="the same folder" if one == other else "one inside the other",
+            where="--out and --history",
+            fix="Choose another folder for one of them.",
+        )
 
 
 def last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
@@ -276,6 +316,7 @@ def told_report(
         "files": {
             "read": len(intake.files),
             "known": sorted(intake.known),
+            "other": sorted(intake.other),
             "unreadable": {n: f"{e.problem} {e.found}" for n, e in intake.unreadable.items()},
         },
         "crossings": total.used - sums.repeated,

@@ -17,6 +17,7 @@ from ravenstein.border.histories import numbered
 from ravenstein.border.movements import DUPLICATE, REASONS
 from ravenstein.border.residence import ALWAYS, NEVER, UNDECIDED
 from ravenstein.border.sequences import IMPUTED, REPEATED, SAME_DAY, SAME_TIME
+from ravenstein.core.errors import SourceError
 from ravenstein.store.crossing_rows import CrossingWriter
 from ravenstein.store.files import as_declared
 from ravenstein.store.history import no_persons, read_bucket, read_counts, write_bucket
@@ -81,7 +82,7 @@ def answered(
     folders: tuple[Path, Path | None],
     job: BorderJob,
     facts: tuple[Facts, Facts | None],
-    between: tuple[Buckets, AsideWriter],
+    between: tuple[Buckets, Buckets, AsideWriter],
 ) -> Sums:
     """Answer bucket by bucket, as many side by side as there are processors, in their order.
 
@@ -89,9 +90,10 @@ def answered(
         folders: Where rows are written, and where histories are, if they are kept.
         job: What is asked.
         facts: What histories hold with this delivery, and held before it.
-        between: The delivery's crossings, and where repeated ones go.
+        between: The delivery's crossings, the register's persons, and where repeated crossings go.
     """
-    (folder, kept), (new, old), (buckets, aside) = folders, facts, between
+    (folder, kept), (new, old), (buckets, register, aside) = folders, facts, between
+    spread = (buckets, register)
     months = int(np.datetime64(new.as_of, "D").astype("M8[M]").astype(np.int64)) + 1
     sums = Sums(np.zeros((len(job.treatment.rules), months, 2, 3), np.int64))
     if old and job.history:
@@ -104,7 +106,7 @@ def answered(
 
         def begin() -> None:
             for bucket in numbers:
-                waiting.append(pool.submit(_bucket, bucket, job, facts, buckets, kept))
+                waiting.append(pool.submit(answer_bucket, bucket, job, facts, spread, kept))
                 return
 
         waiting: deque[Any] = deque()
@@ -120,29 +122,68 @@ def answered(
     return sums
 
 
-def _bucket(
+def answer_bucket(
     bucket: int,
     job: BorderJob,
     facts: tuple[Facts, Facts | None],
-    buckets: Buckets,
+    spread: tuple[Buckets, Buckets],
     kept: Path | None,
 ) -> tuple[Told, pa.Table, dict[str, Any] | None]:
-    """Answer the crossings of one bucket."""
+    """Answer the crossings of one bucket.
+
+    Args:
+        bucket: Its number.
+        job: What is asked.
+        facts: What histories hold with this delivery, and held before it.
+        spread: The delivery's crossings, and the register's persons.
+        kept: Where histories are kept, if they are.
+
+    Returns:
+        What is told, rows of answered crossings, and rows put aside, if there are any.
+    """
     new, old = facts
     known, base = read_bucket(
         job.history if old else None, bucket, new.whole_numbers, len(job.treatment.rules)
     )
+    buckets, register = spread
     ids, crossing = buckets.read(bucket)
     if not len(ids):
         ids = no_persons(new.whole_numbers)
     number, everyone = numbered(known, ids)
-    first = np.full(len(everyone) - len(known), job.treatment.first, np.int8)
+    first = _first_statuses(everyone, register.read(bucket), job.treatment.first)[len(known) :]
     dates = (new.as_of, old.as_of if old else ALWAYS)
     told = brought_forward(base, (number, crossing), first, dates, job.treatment)
     if kept:
         write_bucket(kept, bucket, everyone, told.histories)
     repeated = _repeated_rows(told.repeated, everyone) if told.repeated.size else None
     return told, crossing_rows(told, everyone, job), repeated
+
+
+def _first_statuses(everyone: Any, register: tuple[Any, Any], usual: int) -> NDArray[np.int8]:
+    """Return the status of each person before the first crossing [persons].
+
+    Raises:
+        SourceError: If a person is in the register with both statuses.
+    """
+    first = np.full(len(everyone), usual, np.int8)
+    ids, status = register
+    if not len(ids):
+        return first
+    number, persons_of_both = numbered(everyone, ids)
+    residents, others = (np.bincount(number[status == s], minlength=len(persons_of_both))
+                         for s in (1, 0))  # fmt: skip
+    both = int(((residents > 0) & (others > 0)).sum())
+    if both:
+        raise SourceError(
+            "The register says two things of persons.",
+            expected="one status a person",
+            found=f"{both} persons with both, or more",
+            where="--register",
+            fix="Correct them in the register.",
+        )
+    first[residents[: first.size] > 0] = 1
+    first[others[: first.size] > 0] = 0
+    return first
 
 
 def rows_schema(job: BorderJob, *, whole_numbers: bool) -> pa.Schema:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from ravenstein.border.crossings import MINUTES_A_DAY
 from ravenstein.border.delivery import Treatment
-from ravenstein.border.movements import REASONS, movements
+from ravenstein.border.movements import MALFORMED, REASONS, movements
 from ravenstein.border.residence import ALWAYS
 from ravenstein.core.errors import SourceError
-from ravenstein.store.crossing_files import Columns, batches, found_files, open_crossings
+from ravenstein.store.crossing_files import (
+    Columns,
+    batches,
+    broken,
+    found_files,
+    open_crossings,
+)
 from ravenstein.store.crossing_rows import ASIDE
 from ravenstein.store.files import file_hash
 from ravenstein.store.identity import pseudonyms
@@ -26,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from ravenstein.store.buckets import Buckets
-    from ravenstein.store.crossing_files import CrossingFile
+    from ravenstein.store.crossing_files import Batch, CrossingFile
     from ravenstein.store.crossing_rows import AsideWriter
     from ravenstein.store.history import Facts
     from ravenstein.store.identity import IdentityKey
@@ -46,6 +54,7 @@ class BorderJob:
         history: Folder of histories, new or of earlier deliveries; None keeps none.
         csv: Whether `crossings.csv.gz` is wanted too.
         sequence: Whether a column says what is not as a whole sequence has it.
+        register: File of who is a resident (1) and who is not (0) before the first crossing.
         key: Where given, identifiers are replaced by their keyed hash as they are read.
     """
 
@@ -56,6 +65,7 @@ class BorderJob:
     history: Path | None = None
     csv: bool = False
     sequence: bool = False
+    register: Path | None = None
     key: IdentityKey | None = None
 
 
@@ -84,11 +94,13 @@ class Intake:
         files: What became of the rows of each file that was read, by its number.
         unreadable: What is wrong with the others, by name.
         known: Files that histories hold already.
+        other: Files in folders that end otherwise.
     """
 
     files: dict[int, FileCounts] = field(default_factory=dict)
     unreadable: dict[str, SourceError] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
 
     def total(self) -> FileCounts:
         """Return the sum over files."""
@@ -110,14 +122,15 @@ def opened_files(
         SourceError: If there are none, and no histories either.
     """
     opened = []
-    for path in found_files(files) if files or not facts else []:
+    found, intake.other = found_files(files) if files or not facts else ({}, [])
+    for path, name in found.items():
         if facts and file_hash(path) in facts.files:
-            intake.known.append(path.name)
+            intake.known.append(name)
             continue
         try:
-            opened.append(open_crossings(path, job.columns))
+            opened.append(open_crossings(path, job.columns, name))
         except SourceError as error:
-            intake.unreadable[path.name] = error
+            intake.unreadable[name] = error
     if not opened and not facts:
         raise next(iter(intake.unreadable.values()))
     return opened
@@ -138,17 +151,19 @@ def take_in(
         into: Where crossings, bad rows and counts go. A file that cannot be read to its end is
             named there, and nothing of it is used; the others go on.
     """
-    buckets, _, intake = into
+    buckets, aside, intake = into
+    intake.files = {number: FileCounts() for number in range(len(opened))}
     lock = Lock()
 
     def take(place: tuple[int, int]) -> None:
         number, part = place
         file = opened[number]
         try:
-            for batch, rows in enumerate(batches(file, part)):
+            for number_of_batch, batch in enumerate(batches(file, part)):
                 if file.name in intake.unreadable:
                     return
-                _take_batch((file, number, part << 32 | batch), rows, job, given, (*into, lock))
+                order = (number, part << 32 | number_of_batch)
+                take_batch(file, order, batch, job, (given, (*into, lock)))
         except SourceError as error:
             with lock:
                 intake.unreadable[file.name] = error
@@ -158,22 +173,38 @@ def take_in(
     for number, file in enumerate(opened):
         if file.name in intake.unreadable:
             buckets.drop(number)
-            intake.files.pop(number, None)
+            aside.drop(file.name)
+            intake.files.pop(number)
 
 
-def _take_batch(
-    of: tuple[CrossingFile, int, int],
-    rows: tuple[int, Any, Any, Any],
+def take_batch(
+    file: CrossingFile,
+    order: tuple[int, int],
+    batch: Batch,
     job: BorderJob,
-    given: tuple[int, bool],
-    into: tuple[Buckets, AsideWriter, Intake, Lock],
+    context: tuple[tuple[int, bool], tuple[Buckets, AsideWriter, Intake, Lock]],
 ) -> None:
-    """Check a batch of rows, put its crossings into buckets and the others aside."""
-    (file, number, part), (first, person, direction, time), (now, whole) = of, rows, given
-    buckets, aside, intake, lock = into
-    if job.key:
-        person = pseudonyms(job.key, person)
-    found = movements(person, direction, time, now, job.codes)
+    """Check a batch of rows, put its crossings into buckets and the others aside.
+
+    Args:
+        file: The file they are of.
+        order: Number of the file, and of the batch in it.
+        batch: The rows.
+        job: What is asked.
+        context: What `take_in` is given, and a lock of the counts.
+
+    Raises:
+        SourceError: If the file cannot be used.
+    """
+    (now, whole), (buckets, aside, intake, lock) = context
+    try:
+        person = pseudonyms(job.key, batch.person) if job.key else batch.person
+        batch = replace(batch, person=person)
+        found = movements(person, batch.direction, batch.time, now, job.codes, file.zoned)
+    except pa.ArrowMemoryError:
+        raise
+    except (pa.ArrowException, UnicodeError) as error:  # text that is none
+        raise broken(file.name, error) from None
     ids, crossing = found.ids, found.crossing
     if not whole and isinstance(ids, np.ndarray):
         ids = pa.array(ids).cast(pa.string())
@@ -182,18 +213,71 @@ def _take_batch(
         keep = crossing < (job.as_of + 1) * MINUTES_A_DAY * 2
         crossing, ids = crossing[keep], ids[keep] if whole else ids.filter(pa.array(keep))
     if crossing.size:
-        buckets.add((number, part), ids, crossing)
-    bad = np.flatnonzero(found.reasons)
-    if bad.size:
-        taken = pa.array(bad)
-        why = pa.array(REASONS).take(pa.array(found.reasons[bad]))
-        raw = (column.take(taken).cast(pa.string()) for column in (person, time, direction))
-        columns = (pa.repeat(file.name, bad.size), pa.array(first + bad + 1), why, *raw)
-        aside.write(dict(zip(ASIDE.names, columns, strict=True)))
+        buckets.add(order, ids, crossing)
+    reasons = _put_aside(file, batch, found.reasons, aside)
     with lock:
-        counts = intake.files.setdefault(number, FileCounts())
+        counts = intake.files.setdefault(order[0], FileCounts())
         counts.used += crossing.size
         counts.after += size - crossing.size
-        counts.aside.update(REASONS[r] for r in found.reasons[bad].tolist())
+        counts.aside += reasons
         if crossing.size:
             counts.last = max(counts.last, int(crossing.max()) // 2 // MINUTES_A_DAY)
+
+
+def _put_aside(
+    file: CrossingFile, batch: Batch, reasons: NDArray[np.uint8], aside: AsideWriter
+) -> Counter[str]:
+    """Write the rows that cannot be used; return their number by reason."""
+    bad, lines = np.flatnonzero(reasons), batch.malformed
+    if bad.size:
+        taken = pa.array(bad)
+        why = pa.array(REASONS).take(pa.array(reasons[bad]))
+        raw = (part.take(taken).cast(pa.string()) for part in (batch.person, batch.time,
+                                                               batch.direction))  # fmt: skip
+        columns = (pa.repeat(file.name, bad.size), pa.array(batch.first + bad + 1), why, *raw)
+        aside.write(dict(zip(ASIDE.names, columns, strict=True)))
+    if lines:
+        why = pa.repeat(REASONS[MALFORMED], len(lines))
+        none = pa.nulls(len(lines), pa.string())
+        columns = (pa.repeat(file.name, len(lines)), pa.array(lines), why, none, none, none)
+        aside.write(dict(zip(ASIDE.names, columns, strict=True)))
+    found = Counter(REASONS[r] for r in reasons[bad].tolist())
+    return found + Counter({REASONS[MALFORMED]: len(lines)})
+
+
+def take_register(job: BorderJob, buckets: Buckets, *, whole: bool) -> None:
+    """Read who was a resident before the first crossing, and spread persons over buckets.
+
+    Raises:
+        SourceError: If the register cannot be read, or a row has no identifier or another status.
+    """
+    if job.register is None:
+        return
+    file = open_crossings(job.register, Columns(job.columns.person, "resident", "resident"))
+    if file.whole_numbers != whole and not job.key:
+        raise _not_of_register(job.register, "identifiers of another kind than the crossings'")
+    for part in range(file.parts):
+        for batch in batches(file, part):
+            ids = pseudonyms(job.key, batch.person) if job.key else batch.person
+            said = batch.direction.cast(pa.string())
+            known = said.dictionary_encode()
+            codes = [_STATUS.get(code.strip().lower(), -1) for code in known.dictionary.to_pylist()]
+            values = np.array([*codes, -1], np.int32)[known.indices.fill_null(len(codes))]
+            bad = int((values < 0).sum()) + ids.null_count + len(batch.malformed)
+            if bad:
+                raise _not_of_register(job.register, f"{bad} rows that lack one of the two")
+            held = np.asarray(ids.cast(pa.int64())) if whole else ids.cast(pa.string())
+            buckets.add((part, batch.first), held, values)
+
+
+_STATUS = {"1": 1, "0": 0, "true": 1, "false": 0}
+
+
+def _not_of_register(path: Path, found: str) -> SourceError:
+    return SourceError(
+        "The register cannot be used.",
+        expected="in each row an identifier as the crossings have it, and `resident`: 1 or 0",
+        found=found,
+        where=path.name,
+        fix="Correct the file; leave out persons of whom it is not known.",
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _ROWS = 1 << 19  # rows of a bucket that one processor holds at ease
-_MOST = 1 << 12
+_MOST = 1 << 15
 
 
 def bucket_count(rows: int) -> int:
@@ -32,7 +32,7 @@ def bucket_count(rows: int) -> int:
     >>> bucket_count(100_000_000)
     256
     """
-    return 1 << max(min(rows, _MOST * _ROWS) // _ROWS, 1).bit_length()
+    return min(1 << max(rows // _ROWS, 1).bit_length(), _MOST)
 
 
 def keyed_hash(ids: Any, key: tuple[int, int]) -> NDArray[np.uint64]:
@@ -58,8 +58,9 @@ def keyed_hash(ids: Any, key: tuple[int, int]) -> NDArray[np.uint64]:
 def text_bytes(ids: Any) -> tuple[Ints, NDArray[np.uint8]]:
     """Return where each text begins (and the last ends), and the bytes of all."""
     one = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
-    _, places, data = one.cast(pa.large_string()).buffers()
-    offsets = np.frombuffer(places, np.int64)[one.offset : one.offset + len(one) + 1]
+    text = one.cast(pa.large_string())
+    _, places, data = text.buffers()
+    offsets = np.frombuffer(places, np.int64)[text.offset : text.offset + len(text) + 1]
     held = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
     return offsets, held
 

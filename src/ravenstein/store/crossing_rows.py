@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
@@ -85,8 +86,10 @@ class AsideWriter:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = arrow_parquet.ParquetWriter(path, ASIDE, compression="zstd")
         self._lock = threading.Lock()
+        self._dropped: list[str] = []
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -98,6 +101,23 @@ class AsideWriter:
         with self._lock:
             self._writer.write_table(rows)
 
+    def drop(self, file: str) -> None:
+        """Leave out the rows of a file at last."""
+        self._dropped.append(file)
+
     def __exit__(self, *_: object) -> None:
         """End the file."""
         self._writer.close()
+        if not self._dropped:
+            return
+        whole = self._path.with_name(f".{self._path.name}")
+        self._path.rename(whole)
+        with (
+            arrow_parquet.ParquetFile(whole) as old,
+            arrow_parquet.ParquetWriter(self._path, ASIDE, compression="zstd") as new,
+        ):
+            for batch in old.iter_batches():
+                rows = pa.table(batch)
+                out = pc.is_in(rows["file"], value_set=pa.array(self._dropped))
+                new.write_table(rows.filter(pc.invert(out)))
+        whole.unlink()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +13,19 @@ import pyarrow as pa
 
 from ravenstein.border.histories import Histories, no_histories
 from ravenstein.border.residence import Standing
-from ravenstein.core.errors import StoreError
+from ravenstein.core.errors import StoreError, listed
 from ravenstein.store.buckets import text_bytes, text_of
 from ravenstein.store.files import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _FACTS, _COUNTS = "history.json", "counts.npy"
 _FORMAT = 1
+_OWN = re.compile(r"history\.json|counts\.npy|\d{4}\.npy")
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,17 @@ def read_facts(folder: Path) -> Facts | None:
         facts = Facts(**json.loads((folder / _FACTS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         facts = None
-    if facts is None or facts.version != _FORMAT:
+    held = [path.name for path in folder.iterdir()] if folder.is_dir() else ["a file"]
+    others = [name for name in held if not _OWN.fullmatch(name)]
+    if facts is None or facts.version != _FORMAT or others:
         raise StoreError(
             "The folder holds no histories.",
             expected=f"a new or empty folder, or one that `--history` made (version {_FORMAT})",
-            found="other things" if facts is None else f"version {facts.version}",
+            found=f"no histories but {listed(others, 3)}"
+            if others
+            else "no facts that can be read"
+            if facts is None
+            else f"version {facts.version}",
             where=str(folder),
             fix="Choose another folder.",
         )
@@ -78,8 +88,23 @@ def write_facts(folder: Path, facts: Facts, counts: NDArray[np.int64]) -> None:
 
 def read_counts(folder: Path) -> NDArray[np.int64]:
     """Return the counts told so far [rules, months, 2, 3]."""
-    counts: NDArray[np.int64] = np.load(folder / _COUNTS, allow_pickle=False)
+    with _damage_told(folder):
+        counts: NDArray[np.int64] = np.load(folder / _COUNTS, allow_pickle=False)
     return counts
+
+
+@contextmanager
+def _damage_told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:
+        raise StoreError(
+            "Histories are damaged.",
+            expected="files as they were written",
+            found=getattr(error, "strerror", None) or type(error).__name__,
+            where=str(folder),
+            fix="Take a copy from before, or make them anew from all deliveries.",
+        ) from None
 
 
 def no_persons(whole_numbers: bool) -> Any:
@@ -100,7 +125,7 @@ def read_bucket(
     """
     if folder is None:
         return no_persons(whole_numbers), no_histories(rules)
-    with (folder / _name(bucket)).open("rb") as stream:
+    with _damage_told(folder), (folder / _name(bucket)).open("rb") as stream:
         arrays = [np.load(stream, allow_pickle=False) for _ in range(9 - whole_numbers)]
     ids: Any = arrays.pop(0)
     if not whole_numbers:
