@@ -145,7 +145,7 @@ def commands() -> Iterator[str]:
     group = typer.main.get_command(app)
     yield f"{group.help} Options stand after the command.\n"
     yield f"{group.epilog}\n"
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in named_commands(group):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         yield f"## `ravenstein {' '.join([name, *(a.metavar for a in arguments)])}`\n"
         yield f"{command.help}\n"
@@ -156,6 +156,15 @@ def commands() -> Iterator[str]:
                 for p in command.params
             ],
         )
+
+
+def named_commands(group: Any) -> Iterator[tuple[str, Any]]:
+    """Yield commands with their names, those of groups with the group's before."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {inner}", c) for inner, c in named_commands(command))
+        else:
+            yield name, command
 
 
 def specification(path: Path) -> Iterator[str]:

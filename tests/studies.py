@@ -30,9 +30,9 @@ def bundled_study(folder: Path, *, whole: bool = False) -> Path:
 
     Args:
         folder: Where; must not exist.
-        whole: With the passenger survey, in few replicates; else without it.
+        whole: With the passenger survey, in few replicates, and the border; else without them.
     """
-    unused = shutil.ignore_patterns("truth", "border_movements")
+    unused = shutil.ignore_patterns("truth")
     shutil.copytree(
         _simulated(), folder, ignore=unused if whole else shutil.ignore_patterns("*.parquet")
     )
@@ -41,6 +41,7 @@ def bundled_study(folder: Path, *, whole: bool = False) -> Path:
     if whole:
         text = text.replace("[study]\n", "[study]\ndraws = 50\n")
     else:
-        text = re.sub(r'\n\[\[sources\]\]\nkind = "survey_\w+"\nfile = "[^"]*"\n', "", text)
+        source = r'\n\[\[sources\]\]\nkind = "(survey|border)_\w+"\nfile = "[^"]*"\n'
+        text = re.sub(source, "", text)
     study.write_text(text)
     return folder

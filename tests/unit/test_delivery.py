@@ -90,7 +90,7 @@ def test_deliveries_say_what_a_full_run_says(deliveries, gaps, first, late):
         day = max([day + wait, *(d for _, d, _ in moved)])
         so_far += moved
         before = dict(office.rows)
-        found, changes = office.gets(moved, day)
+        _, changes = office.gets(moved, day)
         if not so_far:
             continue
         full = told_in_full(so_far, day, how)
