@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from border import made
 from pyspark.sql import SparkSession
 
+from border import made
 from ravenstein.pipelines.border import classify_files
 from ravenstein.pipelines.border_intake import BorderJob
 from ravenstein.pipelines.border_spark import classify_on_spark

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.border.crossings import Ints
-    from ravenstein.border.histories import Histories
+    from ravenstein.border.histories import Histories, Joined
 
 MARKS = 64
 
@@ -117,9 +117,7 @@ def brought_forward(
     histories, again = found.histories, told != ALWAYS
     due = (histories.standing.due <= as_of) & ~found.touched
     chosen = found.touched | due
-    # what is imputed, and days that turn out to be unknown, lie in the past
-    anew = found.late if how.gaps == "last" else found.touched
-    anew = chosen if how.gaps in ("middle", "median") else anew
+    anew = _anew(found, chosen, how)
     if again:
         begin_anew(histories, anew)
     keys, places = open_crossings(histories, chosen)
@@ -151,6 +149,14 @@ def brought_forward(
         int(found.late.sum()),
         int(due.sum()),
     )
+
+
+def _anew(found: Joined, chosen: NDArray[np.bool_], how: Treatment) -> NDArray[np.bool_]:
+    """Return whose histories are answered from the first crossing on [persons]."""
+    if how.gaps == "last":
+        return found.late
+    # what is imputed, and days that turn out to be unknown, lie in the past
+    return found.touched if how.gaps == "unknown" else chosen
 
 
 @njit(cache=True, nogil=True)

@@ -3,9 +3,9 @@
 Parts of files are read in tasks, by the reader of the local engine, so that both find the same rows
 good and bad. Crossings move between tasks in blocks by bucket of persons; a bucket is answered as
 a whole in one task. Each task writes its own part of `crossings.parquet`, by the writer of the
-local engine, and renames it when it is whole: Spark's writer takes rows one by one, and took three
-times as long as all else. Counts come back as results of tasks, which Spark takes once however
-often it runs a task. Files and folder must be reached by one path from all machines.
+local engine, and renames it when it is whole: Spark's writer takes rows one by one, and doubled
+the time. Counts come back as results of tasks, which Spark takes once however often it runs a task.
+Files and folder must be reached by one path from all machines, which have this package too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +33,16 @@ from ravenstein.pipelines.border import (
     refuse_others,
     told_report,
 )
-from ravenstein.pipelines.border_answers import Sums, _bucket, summary_rows
-from ravenstein.pipelines.border_intake import FileCounts, Intake, _take_batch, opened_files
+from ravenstein.pipelines.border_answers import Sums, answer_bucket, rows_schema, summary_rows
+from ravenstein.pipelines.border_intake import (
+    FileCounts,
+    Intake,
+    opened_files,
+    take_batch,
+    take_register,
+)
 from ravenstein.store.crossing_files import batches
-from ravenstein.store.crossing_rows import AsideWriter
+from ravenstein.store.crossing_rows import AsideWriter, CrossingWriter
 from ravenstein.store.files import new_folder, publish_folder, write_csv, write_text
 from ravenstein.store.history import Facts
 from ravenstein.store.spark import (
@@ -48,18 +53,22 @@ from ravenstein.store.spark import (
     spark_buckets,
     spark_session,
     spread,
-    written_once,
     unpacked,
+    written_once,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from ravenstein.pipelines.border_intake import BorderJob
     from ravenstein.store.crossing_files import CrossingFile
+    from ravenstein.store.spark import Held
 
+_REGISTER = -1  # in the place of a file's number
+_FEW = 256  # blocks that are handed to Spark at once
 _WORK = ".parts"  # in the folder that waits: what tasks write, until it is whole
 
 
@@ -113,10 +122,13 @@ def classify_on_spark(
     opened = opened_files(files, job, None, intake)
     # tasks run in other folders
     opened = [replace(file, path=file.path.absolute()) for file in opened]
+    job = replace(job, register=job.register and job.register.absolute())
     given = now, not job.key and all(file.whole_numbers for file in opened)
     spark = spark_session(session)
     size = spark_buckets(spark, sum(file.rows for file in opened))
     parts = [(n, part) for n, file in enumerate(opened) for part in range(file.parts)]
+    if job.register:
+        parts.insert(0, (_REGISTER, 0))
     with new_folder(out, 0) as folder:
         report = _made(spark, _Task(opened, parts, job, given, size, folder), intake)
         publish_folder(out, 0)
@@ -159,20 +171,35 @@ def _refuse_local(job: BorderJob) -> None:
 def _read(number: int, task: _Task) -> Iterator[list[Block] | str]:
     """Read a part of a file: yield its crossings in blocks, and at last what became of its rows."""
     of, part = task.parts[number]
+    if of == _REGISTER:
+        yield from _read_register(task)
+        return
     file, intake, error = task.opened[of], Intake(), None
     with ExitStack() as stack:
         path = task.folder / _WORK / f"read-{of:06d}-{part:06d}.parquet"
-        found = _Found(task.buckets, path, stack)
-        into: Any = (found, found, intake, Lock())
+        found = _Found(task.buckets, stack, path)
+        context: Any = (task.given, (found, found, intake, Lock()))
         try:
-            for batch, rows in enumerate(batches(file, part)):
-                _take_batch((file, of, part << 32 | batch), rows, task.job, task.given, into)
+            for number_of_batch, batch in enumerate(batches(file, part)):
+                take_batch(file, (of, part << 32 | number_of_batch), batch, task.job, context)
                 yield found.blocks
                 found.blocks = []
         except SourceError as broken:
-            error = broken.as_dict() | {"kind": ""}
+            error = broken.as_dict()
     counts = intake.files.get(of)
-    yield json.dumps({"file": of, "counts": counts and asdict(counts), "error": error})
+    yield json.dumps({"file": of, "counts": counts and vars(counts), "error": error})
+
+
+def _read_register(task: _Task) -> Iterator[list[Block] | str]:
+    """Read the register: yield its persons in blocks."""
+    found, (_, whole) = _Found(task.buckets), task.given
+    into: Any = found
+    try:
+        take_register(task.job, into, whole=whole)
+    except SourceError as broken:
+        yield json.dumps({"file": _REGISTER, "counts": None, "error": broken.as_dict()})
+    for start in range(0, len(found.blocks), _FEW):
+        yield [replace(one, file=_REGISTER) for one in found.blocks[start : start + _FEW]]
 
 
 @dataclass
@@ -181,14 +208,14 @@ class _Found:
 
     Args:
         count: Number of buckets.
-        path: Where rows go that are put aside.
-        stack: Closes that file.
+        stack: Closes the file of rows that are put aside.
+        path: That file.
         blocks: Crossings, in blocks.
     """
 
     count: int
-    path: Path
-    stack: ExitStack
+    stack: ExitStack | None = None
+    path: Path | None = None
     blocks: list[Block] = field(default_factory=list)
     _aside: AsideWriter | None = None
 
@@ -198,10 +225,11 @@ class _Found:
 
     def write(self, columns: dict[str, Any]) -> None:
         """Write rows that are put aside."""
-        if self._aside is None:
+        if self._aside is None and self.stack and self.path:
             own = self.stack.enter_context(written_once(self.path))
             self._aside = self.stack.enter_context(AsideWriter(own))
-        self._aside.write(columns)
+        if self._aside:
+            self._aside.write(columns)
 
 
 @dataclass(frozen=True)
@@ -221,36 +249,49 @@ def _taken_in(task: _Task, intake: Intake, notes: list[str]) -> set[int]:
     found = [json.loads(note) for note in notes]
     for note in found:
         if note["error"]:
-            parts = {name: text for name, text in note["error"].items() if name != "kind"}
-            intake.unreadable[task.opened[note["file"]].name] = SourceError(**parts)
+            error = _error(note["error"])
+            if note["file"] == _REGISTER:
+                raise error
+            intake.unreadable[task.opened[note["file"]].name] = error
     left_out = {n for n, file in enumerate(task.opened) if file.name in intake.unreadable}
+    intake.files = {n: FileCounts() for n in range(len(task.opened)) if n not in left_out}
     for note in found:
-        if note["counts"] and note["file"] not in left_out:
-            counts = intake.files.setdefault(note["file"], FileCounts())
-            counts.used += note["counts"]["used"]
-            counts.after += note["counts"]["after"]
-            counts.last = max(counts.last, note["counts"]["last"])
-            counts.aside.update(note["counts"]["aside"])
+        if note["counts"] and note["file"] in intake.files:
+            counts, more = intake.files[note["file"]], FileCounts(**note["counts"])
+            counts.used += more.used
+            counts.after += more.after
+            counts.last = max(counts.last, more.last)
+            counts.aside.update(more.aside)
     for path in (task.folder / _WORK).glob("read-*"):
         if int(path.name.split("-")[1]) in left_out:
             path.unlink()
     return left_out
 
 
-def _answer(bucket: int, rows: list[Any], task: _Task, as_of: int) -> str:
+def _error(parts: dict[str, str]) -> SourceError:
+    return SourceError(**{name: text for name, text in parts.items() if name != "kind"})
+
+
+def _answer(bucket: int, held: Held, task: _Task, as_of: int) -> str:
     """Answer the crossings of one bucket, and write them; return the sums."""
     _, whole = task.given
-    held: Any = _Held(rows, whole)
     facts = Facts(as_of, whole, task.buckets, "", "")
-    told, answered, repeated = _bucket(bucket, task.job, (facts, None), held, None)
+    spread: Any = (
+        _Held([rows for file, rows in held if file != _REGISTER], whole),
+        _Held([rows for file, rows in held if file == _REGISTER], whole),
+    )
+    try:
+        told, answered, repeated = answer_bucket(bucket, task.job, (facts, None), spread, None)
+    except SourceError as error:
+        return json.dumps({"error": error.as_dict()})
     with written_once(task.folder / CROSSINGS / f"part-{bucket:05d}.parquet") as path:
         with CrossingWriter(path.parent, rows_schema(task.job, whole_numbers=whole)) as writer:
             writer.write(answered)
         (path.parent / CROSSINGS).replace(path)
     if repeated:
-        with written_once(task.folder / _WORK / f"told-{bucket:05d}.parquet") as path:
-            with AsideWriter(path) as aside:
-                aside.write(repeated)
+        name = f"told-{bucket:05d}.parquet"
+        with written_once(task.folder / _WORK / name) as path, AsideWriter(path) as aside:
+            aside.write(repeated)
     sums = Sums(np.zeros_like(told.counts))
     sums.add(told)
     return json.dumps(asdict(sums), default=np.ndarray.tolist)
@@ -259,8 +300,10 @@ def _answer(bucket: int, rows: list[Any], task: _Task, as_of: int) -> str:
 def _added(notes: list[str]) -> Sums:
     """Return the sum of what buckets tell."""
     total = Sums(np.zeros((), np.int64))
-    for note in notes:
-        for name, value in json.loads(note).items():
+    for note in map(json.loads, notes):
+        if "error" in note:
+            raise _error(note["error"])
+        for name, value in note.items():
             more = np.array(value, np.int64) if isinstance(value, list) else value
             setattr(total, name, getattr(total, name) + more)
     return total

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from ravenstein.store.crossing_rows import AsideWriter
 
+    Held = list[tuple[int, Any]]
+
 _BLOCKS = pa.schema(
     [("file", pa.int32()), ("part", pa.int64()), ("bucket", pa.int32()), ("rows", pa.binary())]
 )
@@ -44,7 +46,7 @@ _TASKS = 16  # that read, a processor: parts may differ in size
 _BYTES = 1 << 26  # of blocks that are handed to a task at once
 _SIGN = "ravenstein task"
 _KEY = (0, 0)  # nothing is kept in buckets: whose are where need be no secret
-_SETTINGS = {
+_SETTINGS: dict[str, bool | float | int | str | None] = {
     "spark.app.name": "ravenstein",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
@@ -80,26 +82,29 @@ def spark_session(given: Any = None) -> Any:
     Raises:
         StudyError: If pyspark or Java is missing.
     """
-    try:
-        with _quiet():
+    with _quiet():
+        try:
             from pyspark.sql import SparkSession
-    except ImportError:
-        raise _lacking("no package pyspark", "pip install 'ravenstein[spark]'") from None
-    session = given or SparkSession.getActiveSession()
-    if session is None:
-        home = os.environ.get("JAVA_HOME")
-        if not shutil.which("java", path=str(Path(home) / "bin") if home else None):
-            where = "JAVA_HOME" if home else "PATH"
-            raise _lacking(f"no java in {where}", "Install Java 17 or later.")
-        # else tasks would run another Python, without what is installed in this one
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = SparkSession.builder
-        for name, value in _SETTINGS.items():
-            builder = builder.config(name, value)
-        session = builder.getOrCreate()
-    own = session.newSession()
-    own.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(_BYTES))
-    return own
+        except ImportError:
+            raise _lacking("no package pyspark", "pip install 'ravenstein[spark]'") from None
+        session = (given or SparkSession.getActiveSession() or _new_session()).newSession()
+    session.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(_BYTES))
+    return session
+
+
+def _new_session() -> Any:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    home = os.environ.get("JAVA_HOME")
+    if not shutil.which("java", path=str(Path(home) / "bin") if home else None):
+        raise _lacking(f"no java in {'JAVA_HOME' if home else 'PATH'}", "Install Java 17 or later.")
+    # else tasks would run another Python, without what is installed in this one
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        return SparkSession.builder.config(map=_SETTINGS).getOrCreate()
+    except PySparkException as error:
+        raise _lacking(type(error).__name__, "See what Java says above.") from None
 
 
 def _lacking(found: str, fix: str) -> StudyError:
@@ -114,7 +119,8 @@ def _lacking(found: str, fix: str) -> StudyError:
 
 def spark_buckets(session: Any, rows: int) -> int:
     """Return a number of buckets, a power of two: one a processor, and more for many rows."""
-    least = max(session.sparkContext.defaultParallelism, 2, -(-rows // _ROWS))
+    processors: int = session.sparkContext.defaultParallelism
+    least = max(processors, 2, -(-rows // _ROWS))
     return min(1 << (least - 1).bit_length(), _MOST)
 
 
@@ -150,8 +156,8 @@ def unpacked(held: list[Any], *, whole_numbers: bool) -> tuple[Any, NDArray[np.i
     """
     schema = _rows(whole=whole_numbers)
     parts = [pa.ipc.read_record_batch(rows, schema) for rows in held]
-    table = pa.Table.from_batches(parts, schema).combine_chunks()
-    ids, values = (pa.concat_arrays(column.chunks) for column in table.columns)
+    table = pa.Table.from_batches(parts, schema)
+    ids, values = (pa.concat_arrays([pa.array([], c.type), *c.chunks]) for c in table.columns)
     return ids.to_numpy() if whole_numbers else ids, values.to_numpy()
 
 
@@ -190,7 +196,7 @@ def spread(
 
 
 def at_buckets(
-    kept: Any, count: int, left_out: set[int], answer: Callable[[int, list[Any]], str]
+    kept: Any, count: int, left_out: set[int], answer: Callable[[int, Held], str]
 ) -> list[str]:
     """Have buckets answered, each as a whole in one task.
 
@@ -198,9 +204,9 @@ def at_buckets(
         kept: The blocks.
         count: Number of buckets.
         left_out: Files whose blocks are not used.
-        answer: Answers a bucket: its number, and the rows of its blocks in order of file and part;
-            gives a note to send back. A task that Spark repeats answers the same bucket again, and
-            only the note of one that ended comes back.
+        answer: Answers a bucket: its number, and its blocks in order of file and part, the file
+            and the rows of each; gives a note to send back. A task that Spark repeats answers the
+            same bucket again, and only the note of one that ended comes back.
 
     Returns:
         The notes, in order of the buckets.
@@ -236,20 +242,20 @@ def _reading(
 
 
 def _answering(
-    batches: Iterable[pa.RecordBatch], answer: Callable[[int, list[Any]], str]
+    batches: Iterable[pa.RecordBatch], answer: Callable[[int, Held], str]
 ) -> Iterator[pa.RecordBatch]:
     """Answer the buckets that Spark gives to a task."""
     with _without_values():
-        held: dict[int, list[tuple[int, int, Any]]] = {}
+        held: dict[int, list[list[Any]]] = {}
         # a person's blocks may lie in several batches: all are taken before one is answered
         for batch in batches:
-            file, part, bucket = (batch.column(i).to_pylist() for i in range(3))
+            files, parts, buckets = (batch.column(i).to_pylist() for i in range(3))
             rows = (one.as_buffer() for one in batch.column(3))
-            for one, place in zip(zip(file, part, rows, strict=True), bucket, strict=True):
+            for *one, place in zip(files, parts, rows, buckets, strict=True):
                 held.setdefault(place, []).append(one)
         for place in sorted(held):
             ordered = sorted(held.pop(place), key=lambda one: one[:2])
-            note = answer(place, [rows for _, _, rows in ordered])
+            note = answer(place, [(file, rows) for file, _, rows in ordered])
             yield pa.record_batch(
                 [pa.array([place], pa.int32()), pa.array([note], pa.string())], ["bucket", "note"]
             )
