@@ -106,6 +106,9 @@ def classify(  # noqa: PLR0913  (each an option of the command)
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Add a column: what is broken in a sequence.")
     ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Write the summary alone, no row a crossing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of text.")
@@ -133,6 +136,7 @@ def classify(  # noqa: PLR0913  (each an option of the command)
         history,
         csv=csv,
         sequence=sequence,
+        rows=not summary,
         register=register,
         key=identity_key() if pseudonymise else None,
     )

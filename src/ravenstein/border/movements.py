@@ -167,8 +167,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def has_zone(text: Any) -> bool:
     """Return whether any time in an Arrow array of text has a zone."""
-    found = pc.any(pc.match_substring_regex(text.cast(pa.string()), _ZONED))
-    return bool(found.as_py())
+    found: bool | None = pc.any(pc.match_substring_regex(text.cast(pa.string()), _ZONED)).as_py()
+    return bool(found)
 
 
 def _read(text: Any, all_zoned: bool | None) -> tuple[Any, NDArray[np.uint8]]:

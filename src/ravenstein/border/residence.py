@@ -256,8 +256,7 @@ def _swept(keys: Any, limits: Any, rules: Any, kept: Any, out: Any) -> None:
                 last[r] = 1 - (keys[start] & 1)
             segments = (day, held, count)
             last[r], one, soon = _person(
-                keys, (start, end, last[r], known[r]), limits, rules[r], segments,
-                (out[0][r], out[1][r], out[2][r], out[3][r], out[4]),
+                keys, (start, end, last[r], known, r), limits, rules, segments, out,
             )  # fmt: skip
             settled, soonest = min(settled, one), min(soonest, soon)
         if closed.size:
@@ -307,16 +306,16 @@ def _segments(keys: Any, span: Any, limits: Any, day: Any, held: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: Any) -> Any:
-    """Answer for the crossings of one person by one rule.
+def _person(keys: Any, span: Any, limits: Any, rules: Any, segments: Any, out: Any) -> Any:
+    """Answer for the crossings of one person by one rule (a row of `out`: to cut it costs a fifth).
 
     Returns:
         The status after the last; how many crossings come before the first with an open answer;
         the day on which the first open one is decided if nothing more is seen.
     """
-    start, end, status, known = span
+    start, end, status, known, r = span
     as_of, told, _ = limits
-    threshold, window = rule
+    threshold, window = rules[r, 0], rules[r, 1]
     day, held, count = segments
     migrant, before, after, decided, changed = out
     k = settled = left = right = 0
@@ -327,9 +326,8 @@ def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: An
             k += 1
         # later crossings of a direction are decided in a later segment: searches only move on
         j = max(k, right if side == 1 else left)
-        own, other = held[side], held[1 - side]
-        enough, least = own[k] + threshold, other[k] + window - threshold + 1
-        while j < count and own[j + 1] < enough and other[j + 1] < least:
+        enough, least = held[side, k] + threshold, held[1 - side, k] + window - threshold + 1
+        while j < count and held[side, j + 1] < enough and held[1 - side, j + 1] < least:
             j += 1
         if side == 1:
             right = j
@@ -338,8 +336,8 @@ def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: An
         long, when = UNDECIDED, NEVER
         if j < count:
             # the segment is of that side, from its first day on
-            yes = own[j + 1] >= enough
-            when = day[j] + (enough - own[j] if yes else least - other[j]) - 1
+            yes = held[side, j + 1] >= enough
+            when = day[j] + (enough - held[side, j] if yes else least - held[1 - side, j]) - 1
             if when < d + window:
                 long = YES if yes else NO
             else:
@@ -347,18 +345,19 @@ def _person(keys: Any, span: Any, limits: Any, rule: Any, segments: Any, out: An
         else:
             staying = keys[end - 1] & 1 == side
             soonest = min(
-                soonest, as_of + (enough - own[count] if staying else least - other[count])
+                soonest,
+                as_of + (enough - held[side, count] if staying else least - held[1 - side, count]),
             )
         same = status if side == 1 else _opposite(status)
-        since = known[i - start]
+        since = known[r, i - start]
         no_migrant, seen = _either(same, since, _opposite(long), when)
         kept, then = _either(same, since, long, when)
-        migrant[i], before[i] = _opposite(no_migrant), status
-        decided[i] = NEVER if no_migrant == UNDECIDED else max(seen, d)
+        migrant[r, i], before[r, i] = _opposite(no_migrant), status
+        decided[r, i] = NEVER if no_migrant == UNDECIDED else max(seen, d)
         status = kept if side == 1 else _opposite(kept)
-        after[i], known[i - start + 1] = status, then
-        changed[i] |= told < decided[i] < NEVER or told < then < NEVER or told < since < NEVER
-        closed = closed and min(before[i], no_migrant, kept) > UNDECIDED
+        after[r, i], known[r, i - start + 1] = status, then
+        changed[i] |= told < decided[r, i] < NEVER or told < then < NEVER or told < since < NEVER
+        closed = closed and min(before[r, i], no_migrant, kept) > UNDECIDED
         settled += closed
     return status, settled, soonest
 

@@ -329,7 +329,7 @@ def told_report(
             "with_late_ones": sums.late,
             "decided_by_time": sums.passed,
         },
-        "rows_written": sums.rows,
+        "rows_written": sums.rows if job.rows else 0,
     }
 
 

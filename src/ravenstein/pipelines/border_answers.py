@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,8 @@ def answered(
         sums.counts[:, : told.shape[1]] = told
     schema = rows_schema(job, whole_numbers=new.whole_numbers)
     workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool, CrossingWriter(folder, schema, csv=job.csv) as writer:
+    written = CrossingWriter(folder, schema, csv=job.csv) if job.rows else nullcontext()
+    with ThreadPoolExecutor(workers) as pool, written as writer:
         numbers = iter(range(new.buckets))
 
         def begin() -> None:
@@ -115,7 +117,8 @@ def answered(
         while waiting:
             found, rows, repeated = waiting.popleft().result()
             begin()
-            writer.write(rows)
+            if writer:
+                writer.write(rows)
             sums.add(found)
             if repeated:
                 aside.write(repeated)
@@ -128,7 +131,7 @@ def answer_bucket(
     facts: tuple[Facts, Facts | None],
     spread: tuple[Buckets, Buckets],
     kept: Path | None,
-) -> tuple[Told, pa.Table, dict[str, Any] | None]:
+) -> tuple[Told, pa.Table | None, dict[str, Any] | None]:
     """Answer the crossings of one bucket.
 
     Args:
@@ -139,7 +142,8 @@ def answer_bucket(
         kept: Where histories are kept, if they are.
 
     Returns:
-        What is told, rows of answered crossings, and rows put aside, if there are any.
+        What is told, rows of answered crossings if they are wanted, and rows put aside if there
+        are any.
     """
     new, old = facts
     known, base = read_bucket(
@@ -156,7 +160,7 @@ def answer_bucket(
     if kept:
         write_bucket(kept, bucket, everyone, told.histories)
     repeated = _repeated_rows(told.repeated, everyone) if told.repeated.size else None
-    return told, crossing_rows(told, everyone, job), repeated
+    return told, crossing_rows(told, everyone, job) if job.rows else None, repeated
 
 
 def _first_statuses(everyone: Any, register: tuple[Any, Any], usual: int) -> NDArray[np.int8]:

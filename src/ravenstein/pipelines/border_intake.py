@@ -54,6 +54,7 @@ class BorderJob:
         history: Folder of histories, new or of earlier deliveries; None keeps none.
         csv: Whether `crossings.csv.gz` is wanted too.
         sequence: Whether a column says what is not as a whole sequence has it.
+        rows: Whether `crossings.parquet` is wanted, or the summary alone.
         register: File of who is a resident (1) and who is not (0) before the first crossing.
         key: Where given, identifiers are replaced by their keyed hash as they are read.
     """
@@ -65,6 +66,7 @@ class BorderJob:
     history: Path | None = None
     csv: bool = False
     sequence: bool = False
+    rows: bool = True
     register: Path | None = None
     key: IdentityKey | None = None
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROWS = 1 << 19  # rows of a bucket that one processor holds at ease
 _MOST = 1 << 15
+_VALUE_BITS = 28
 
 
 def bucket_count(rows: int) -> int:
@@ -108,19 +109,18 @@ class Buckets:
             values: What is kept of each row [n].
         """
         place, starts = _placed(keyed_hash(ids, self.key), self.count)
-        sections: list[Any] = []
-        if isinstance(ids, np.ndarray):
-            sections += _spread(place, starts, values, ids)
-            run = _Run(starts, None)
+        packed = isinstance(ids, np.ndarray) and _fits(ids, values)
+        run = _Run(starts, packed=packed)
+        if packed:  # two thirds of the bytes
+            sections: list[Any] = [_spread(place, starts, (ids << _VALUE_BITS) | values)]
+        elif isinstance(ids, np.ndarray):
+            sections = [_spread(place, starts, values), _spread(place, starts, ids)]
         else:
-            sorted_values, rows = _spread(place, starts, values, np.arange(values.size))
+            rows = _spread(place, starts, np.arange(values.size))
             offsets, data = text_bytes(ids.take(pa.array(rows)))
-            sections += [
-                sorted_values,
-                np.diff(offsets).astype(np.int32),
-                data[offsets[0] : offsets[-1]],
-            ]
-            run = _Run(starts, offsets[starts] - offsets[0])
+            run.bytes = offsets[starts] - offsets[0]
+            lengths = np.diff(offsets).astype(np.int32)
+            sections = [values[rows], lengths, data[offsets[0] : offsets[-1]]]
         places = []
         with self._lock:
             for section in sections:
@@ -149,15 +149,18 @@ class Buckets:
         ids = np.empty(ends[-1], np.int32 if text else np.int64)
         parts: list[NDArray[np.uint8]] = []
         for run, first, at, end in zip(runs, begins, ends, ends[1:], strict=False):
+            if run.packed:
+                _read(self._file, ids[at:end], run.places[0] + 8 * first)
+                values[at:end] = ids[at:end] & ((1 << _VALUE_BITS) - 1)
+                ids[at:end] >>= _VALUE_BITS
+                continue
             _read(self._file, values[at:end], run.places[0] + 4 * first)
             _read(self._file, ids[at:end], run.places[1] + ids.itemsize * first)
             if run.bytes is not None:
                 start, stop = int(run.bytes[bucket]), int(run.bytes[bucket + 1])
                 parts.append(np.empty(stop - start, np.uint8))
                 _read(self._file, parts[-1], run.places[2] + start)
-        if not text:
-            return ids, values
-        return text_of(ids, np.concatenate(parts)), values
+        return (text_of(ids, np.concatenate(parts)) if text else ids), values
 
 
 @dataclass(eq=False)
@@ -165,8 +168,15 @@ class _Run:
     """Where rows that were added together begin, by bucket: in rows, and in bytes of text."""
 
     starts: Ints
-    bytes: Ints | None
+    packed: bool
+    bytes: Ints | None = None
     places: list[int] = field(default_factory=list)
+
+
+def _fits(ids: Ints, values: NDArray[np.int32]) -> bool:
+    """Return whether identifier and value can be held in one number."""
+    limits = ((ids, 63 - _VALUE_BITS), (values, _VALUE_BITS))
+    return ids.size > 0 and all(a.min() >= 0 and a.max() < 1 << bits for a, bits in limits)
 
 
 def _write(file: int, section: NDArray[Any], at: int) -> None:
@@ -198,14 +208,13 @@ def _placed(hashes: Any, count: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _spread(place: Any, starts: Any, values: Any, ids: Any) -> Any:
-    """Return values and identifiers in order of their buckets (a counting sort)."""
-    at, sorted_values, sorted_ids = starts[:-1].copy(), np.empty_like(values), np.empty_like(ids)
+def _spread(place: Any, starts: Any, values: Any) -> Any:
+    """Return values in order of their buckets (a counting sort)."""
+    at, ordered = starts[:-1].copy(), np.empty_like(values)
     for i in range(place.size):
-        to = at[place[i]]
-        sorted_values[to], sorted_ids[to] = values[i], ids[i]
-        at[place[i]] = to + 1
-    return sorted_values, sorted_ids
+        ordered[at[place[i]]] = values[i]
+        at[place[i]] += 1
+    return ordered
 
 
 @njit(cache=True, nogil=True, inline="always")
