@@ -24,6 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ravenstein.pipelines.border import classify_files
+from ravenstein.pipelines.border_intake import BorderJob, Intake, opened_files, take_in
+from ravenstein.store.buckets import Buckets
+from ravenstein.store.crossing_rows import AsideWriter
+
 A_PERSON, DAYS = 9, (12_784, 16_436)
 GROUP = 1_000_000
 SIZES = (10, 100, 1000)
@@ -143,23 +148,42 @@ def in_full(folder: Path, millions: int, *, text: bool = False) -> None:
     )
 
 
+def read_alone(path: Path, folder: Path) -> float:
+    """Return seconds to read a delivery: hashed, checked, its persons spread over buckets."""
+    job, intake = BorderJob(history=folder), Intake()
+    started = time.perf_counter()
+    opened = opened_files([path], job, None, intake)
+    with (
+        Buckets(folder / "spread", 256, (0, 0)) as buckets,
+        AsideWriter(folder / "aside.parquet") as aside,
+    ):
+        take_in(opened, job, (1 << 26, True), (buckets, aside, intake))
+        return time.perf_counter() - started
+
+
 def by_month(folder: Path, millions: int) -> None:
-    """Print a line: a month's delivery into histories."""
+    """Print a line: a month's delivery into histories, in a process that runs."""
     base, update = folder / f"{millions}m.parquet", folder / f"{millions}m-update.parquet"
-    history, out = folder / "history", folder / "out"
-    shutil.rmtree(history, ignore_errors=True)
-    first, _ = command(base, "--out", out, "--history", history)
-    shutil.copytree(history, folder / "kept")
-    seconds = []
-    for _ in range(3):
-        shutil.rmtree(history)
-        shutil.copytree(folder / "kept", history)
-        seconds.append(command(update, "--out", out, "--history", history))
-    shutil.rmtree(folder / "kept")
-    again, _ = command(update, "--out", out, "--history", history)
+    history, kept, out = folder / "history", folder / "kept", folder / "out"
+    for old in (history, kept):
+        shutil.rmtree(old, ignore_errors=True)
+    first, _ = command(base, "--out", out, "--history", kept)
+    job, seconds, reading = BorderJob(history=history), [], []
+    for _ in range(4):
+        shutil.rmtree(history, ignore_errors=True)
+        shutil.copytree(kept, history)
+        started = time.perf_counter()
+        classify_files([update], out, job)
+        seconds.append(time.perf_counter() - started)
+        reading.append(read_alone(update, folder))
+    started = time.perf_counter()
+    classify_files([update], out, job)
+    again = time.perf_counter() - started
+    shutil.rmtree(kept)
+    whole, alone = statistics.median(seconds[1:]), statistics.median(reading[1:])
     print(
-        f"| {millions // 10} M on {millions} M | {first:.1f} | "
-        f"{statistics.median(s[0] for s in seconds):.1f} | {seconds[0][1]:.2f} | {again:.1f} |"
+        f"| {millions // 10} M on {millions} M | {first:.1f} | {whole:.2f} | {alone:.2f} | "
+        f"{whole - alone:.2f} | {again:.2f} |"
     )
 
 
@@ -185,8 +209,10 @@ def main() -> None:
         in_full(folder, size)
     if 100 in sizes:
         in_full(folder, 100, text=True)
-        print("\n| delivery | base [s] | delivery [s] | memory [GB] | again [s] |")
-        print("| --- " * 5 + "|")
+        print(
+            "\n| delivery | base [s] | delivery [s] | of it reading [s] | beyond [s] | again [s] |"
+        )
+        print("| --- " * 6 + "|")
         by_month(folder, 100)
 
 

@@ -242,7 +242,7 @@ def test_no_crossing_that_can_be_used(tmp_path, session):
 
 @pytest.mark.parametrize("asked", [{"history": Path("kept")}, {"csv": True}])
 def test_what_only_this_machine_keeps_is_refused(tmp_path, asked):
-    with pytest.raises(StudyError, match="neither --history nor --csv"):
+    with pytest.raises(StudyError, match="no --history, no --csv"):
         classify_on_spark([tmp_path], tmp_path / "out", BorderJob(**asked))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numba import njit
 
-from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIFT, persons
+from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIFT
 from ravenstein.border.histories import begin_anew, joined, open_crossings
 from ravenstein.border.residence import (
     ALWAYS,
@@ -121,7 +121,8 @@ def brought_forward(
     if again:
         begin_anew(histories, anew)
     keys, places = open_crossings(histories, chosen)
-    marked = marks(keys, _before(histories, keys, places) if again else None)
+    closed = _before(histories.starts, histories.crossings, keys, places) if again else None
+    marked = marks(keys, closed)
     new = found.new[places] if again else found.new
     by_mark = _by_mark(marked, new)
     if how.gaps in ("middle", "median"):
@@ -182,13 +183,15 @@ def _mended(
     return whole.keys, every, news
 
 
-def _before(histories: Histories, keys: Ints, places: Ints) -> Ints:
+@njit(cache=True, nogil=True)
+def _before(starts: Any, crossings: Any, keys: Any, places: Any) -> Any:
     """Return the closed crossing before each person's first one in `keys`, else 0 [n]."""
-    who = persons(keys)
-    firsts = np.flatnonzero(np.diff(who, prepend=-1))
-    firsts = firsts[places[firsts] > histories.starts[who[firsts]]]
-    found = np.zeros(keys.size, np.int64)
-    found[firsts] = (who[firsts] << PERSON_SHIFT) | histories.crossings[places[firsts] - 1]
+    found, last = np.zeros(keys.size, np.int64), -1
+    for i in range(keys.size):
+        who = keys[i] >> PERSON_SHIFT
+        if who != last and places[i] > starts[who]:
+            found[i] = (who << PERSON_SHIFT) | np.int64(crossings[places[i] - 1])
+        last = who
     return found
 
 

@@ -237,25 +237,26 @@ def _merged(base: Any, delivered: Any, boundary: int) -> Any:
     repeated = np.empty(others.size, np.int64)
     at = again = 0
     for p in range(people):
-        i, j = starts[p], begins[p]
-        first = at
-        while i < starts[p + 1] or j < begins[p + 1]:
-            own = j == begins[p + 1] or (i < starts[p + 1] and held[i] <= others[j])
-            one = held[i] if own else others[j]
-            if own:
+        i, j, first = starts[p], begins[p], at
+        while j < begins[p + 1]:
+            while i < starts[p + 1] and held[i] <= others[j]:
+                merged[at] = held[i]
                 i += 1
-            else:
-                j += 1
-                if at > first and merged[at - 1] == one:
-                    repeated[again] = (np.int64(p) << PERSON_SHIFT) | one
-                    again += 1
-                    continue
-                new[at] = True
-                late[p] |= one < boundary
-            merged[at] = one
+                at += 1
+            one = others[j]
+            j += 1
+            if at > first and merged[at - 1] == one:
+                repeated[again] = (np.int64(p) << PERSON_SHIFT) | one
+                again += 1
+                continue
+            merged[at], new[at] = one, True
+            late[p] |= one < boundary
+            at += 1
+        for k in range(i, starts[p + 1]):
+            merged[at] = held[k]
             at += 1
         ends[p + 1] = at
-    return ends, merged[:at].copy(), new[:at].copy(), repeated[:again].copy(), late
+    return ends, merged[:at], new[:at], repeated[:again].copy(), late
 
 
 @njit(cache=True, nogil=True)

@@ -162,7 +162,7 @@ def _crossings(times: Any, directions: Any, now: int, reasons: Any, crossing: An
 def is_text(kind: pa.DataType) -> bool:
     """Return whether an Arrow type is that of text."""
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.types.is_string(value) or pa.types.is_large_string(value)
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
 
 
 def has_zone(text: Any) -> bool:

@@ -250,7 +250,7 @@ def _other_kind(whole: bool) -> SourceError:
 def _held(facts: Facts | None, opened: list[CrossingFile], intake: Intake) -> dict[str, str]:
     """Return name by hash of all files that are in the histories as a whole."""
     whole = [opened[number] for number, counts in intake.files.items() if not counts.after]
-    return (facts.files if facts else {}) | {file_hash(file.path): file.name for file in whole}
+    return (facts.files if facts else {}) | {intake.hashes[f.name]: f.name for f in whole}
 
 
 def _refuse_other_choices(facts: Facts, job: BorderJob) -> None:

@@ -17,6 +17,7 @@ from ravenstein.border.delivery import Treatment
 from ravenstein.border.movements import MALFORMED, REASONS, movements
 from ravenstein.border.residence import ALWAYS
 from ravenstein.core.errors import SourceError
+from ravenstein.store.buckets import Gathering
 from ravenstein.store.crossing_files import (
     Columns,
     batches,
@@ -97,12 +98,14 @@ class Intake:
         unreadable: What is wrong with the others, by name.
         known: Files that histories hold already.
         other: Files in folders that end otherwise.
+        hashes: SHA-256 of the files that are read, by name, where histories are kept.
     """
 
     files: dict[int, FileCounts] = field(default_factory=dict)
     unreadable: dict[str, SourceError] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def total(self) -> FileCounts:
         """Return the sum over files."""
@@ -126,7 +129,9 @@ def opened_files(
     opened = []
     found, intake.other = found_files(files) if files or not facts else ({}, [])
     for path, name in found.items():
-        if facts and file_hash(path) in facts.files:
+        if job.history:
+            intake.hashes[name] = file_hash(path)
+        if facts and intake.hashes[name] in facts.files:
             intake.known.append(name)
             continue
         try:
@@ -160,12 +165,14 @@ def take_in(
     def take(place: tuple[int, int]) -> None:
         number, part = place
         file = opened[number]
+        gathering = Gathering(buckets)
         try:
             for number_of_batch, batch in enumerate(batches(file, part)):
                 if file.name in intake.unreadable:
                     return
                 order = (number, part << 32 | number_of_batch)
-                take_batch(file, order, batch, job, (given, (*into, lock)))
+                take_batch(file, order, batch, job, (given, (gathering, aside, intake, lock)))
+            gathering.end()
         except SourceError as error:
             with lock:
                 intake.unreadable[file.name] = error
@@ -184,7 +191,7 @@ def take_batch(
     order: tuple[int, int],
     batch: Batch,
     job: BorderJob,
-    context: tuple[tuple[int, bool], tuple[Buckets, AsideWriter, Intake, Lock]],
+    context: tuple[tuple[int, bool], tuple[Gathering, AsideWriter, Intake, Lock]],
 ) -> None:
     """Check a batch of rows, put its crossings into buckets and the others aside.
 

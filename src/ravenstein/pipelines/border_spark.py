@@ -157,11 +157,12 @@ def _made(spark: Any, task: _Task, intake: Intake) -> dict[str, Any]:
 
 
 def _refuse_local(job: BorderJob) -> None:
-    asked = [name for name, wanted in (("--history", job.history), ("--csv", job.csv)) if wanted]
+    local = (("--history", job.history), ("--csv", job.csv), ("--summary", not job.rows))
+    asked = [name for name, wanted in local if wanted]
     if asked:
         raise StudyError(
             "Spark cannot do all that is asked.",
-            expected="neither --history nor --csv",
+            expected="no --history, no --csv, no --summary",
             found=" and ".join(asked),
             where="--engine spark",
             fix="Leave that out, or take --engine local.",

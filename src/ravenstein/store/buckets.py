@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ROWS = 1 << 19  # rows of a bucket that one processor holds at ease
 _MOST = 1 << 15
 _VALUE_BITS = 28
+_GATHERED = 1 << 21
 
 
 def bucket_count(rows: int) -> int:
@@ -161,6 +162,43 @@ class Buckets:
                 parts.append(np.empty(stop - start, np.uint8))
                 _read(self._file, parts[-1], run.places[2] + start)
         return (text_of(ids, np.concatenate(parts)) if text else ids), values
+
+
+@dataclass(eq=False)
+class Gathering:
+    """Adds rows to buckets many at a time: a bucket is read back in as many pieces as were added.
+
+    Args:
+        buckets: The buckets.
+    """
+
+    buckets: Buckets
+    _order: tuple[int, int] = (0, 0)
+    _rows: int = 0
+    _held: list[tuple[Any, NDArray[np.int32]]] = field(default_factory=list)
+
+    def add(self, order: tuple[int, int], ids: Any, values: NDArray[np.int32]) -> None:
+        """Add rows, as of `Buckets.add`."""
+        if not self._held:
+            self._order = order
+        self._held.append((ids, values))
+        self._rows += values.size
+        if self._rows >= _GATHERED:
+            self.end()
+
+    def end(self) -> None:
+        """Add what is held."""
+        if not self._held:
+            return
+        ids = [one for one, _ in self._held]
+        whole = np.concatenate(ids) if isinstance(ids[0], np.ndarray) else _joined(ids)
+        self.buckets.add(self._order, whole, np.concatenate([values for _, values in self._held]))
+        self._held, self._rows = [], 0
+
+
+def _joined(texts: list[Any]) -> Any:
+    parts = [one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in texts]
+    return pa.concat_arrays([part.cast(pa.large_string()) for part in parts])
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BATCH = 1 << 21
+_PART = 1 << 22  # rows of row groups that are read together
 _BLOCK = 1 << 24
 _CSV_ROW = 24  # bytes, at least: for a guess at the number of rows
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
@@ -63,6 +65,7 @@ class CrossingFile:
         columns: Its columns.
         starts: First row of each part that can be read by itself, and the number of rows; that is
             a guess for CSV.
+        groups: Of Parquet, the first row group of each part, and the number of row groups.
         whole_numbers: Whether identifiers are whole numbers.
         zoned: Whether times are text of which some has a zone; None where they are no text.
     """
@@ -71,6 +74,7 @@ class CrossingFile:
     name: str
     columns: Columns
     starts: tuple[int, ...]
+    groups: tuple[int, ...]
     whole_numbers: bool
     zoned: bool | None = None
 
@@ -174,15 +178,33 @@ def _looked_at_parquet(path: Path, called: str, columns: Columns) -> CrossingFil
             )
         kinds = [schema.field(n).type for n in named.identifying]
         whole = len(kinds) == 1 and pa.types.is_integer(kinds[0])
-        sizes = [facts.row_group(i).num_rows for i in range(facts.num_row_groups)]
-        starts = (0, *itertools.accumulate(sizes))
+        ends = list(
+            itertools.accumulate(facts.row_group(i).num_rows for i in range(facts.num_row_groups))
+        )
         zoned = None
         if is_text(schema.field(named.time).type):
             # of a column some of whose times have a zone, those without are put aside: it must be
             # known before the first part is read
             times = opened.iter_batches(columns=[named.time], use_threads=False)
             zoned = any(has_zone(batch.column(0)) for batch in times)
-        return CrossingFile(path, called, named, starts, whole, zoned)
+        groups = _parts(ends)
+        starts = tuple([0, *ends][group] for group in groups)
+        return CrossingFile(path, called, named, starts, groups, whole, zoned)
+
+
+def _parts(ends: list[int]) -> tuple[int, ...]:
+    """Return row groups that begin parts, and their number: parts for all processors, and large.
+
+    Args:
+        ends: Number of rows up to the end of each row group.
+    """
+    size = min(_PART, ends[-1] // (8 * (os.cpu_count() or 1)) if ends else 0)
+    begins, begun = [0], 0
+    for group, end in enumerate(ends[:-1], start=1):
+        if end - begun >= size:
+            begins.append(group)
+            begun = end
+    return (*begins, len(ends)) if ends else (0,)
 
 
 def _looked_at_csv(path: Path, called: str, columns: Columns) -> CrossingFile:
@@ -192,7 +214,7 @@ def _looked_at_csv(path: Path, called: str, columns: Columns) -> CrossingFile:
     guess = path.stat().st_size * (6 if path.suffix == ".gz" else 1) // _CSV_ROW
     # the first line may be a person's, where a header is missing: no name is suggested
     named = _named(columns, names, called, hint=False)
-    file = CrossingFile(path, called, named, (0, guess), False, False)
+    file = CrossingFile(path, called, named, (0, guess), (), False, False)
     begin = next(_csv(file), None)
     return replace(file, zoned=begin is not None and has_zone(begin.time))
 
@@ -220,8 +242,9 @@ def _parquet(file: CrossingFile, part: int) -> Iterator[Batch]:
     with arrow_parquet.ParquetFile(
         file.path, read_dictionary=[file.columns.direction], page_checksum_verification=True
     ) as opened:
+        groups = list(range(*file.groups[part : part + 2]))
         for batch in opened.iter_batches(
-            _BATCH, row_groups=[part], columns=file.columns.all, use_threads=False
+            _BATCH, row_groups=groups, columns=file.columns.all, use_threads=False
         ):
             yield Batch(row, *_columns(batch, file.columns))
             row += batch.num_rows
