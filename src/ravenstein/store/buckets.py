@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ROWS = 1 << 19  # rows of a bucket that one processor holds at ease
 _MOST = 1 << 15
 _VALUE_BITS = 28
-_GATHERED = 1 << 21
+_GATHERED = 1 << 19  # rows that are added at once
 
 
 def bucket_count(rows: int) -> int:
@@ -188,15 +188,16 @@ class Gathering:
 
     def end(self) -> None:
         """Add what is held."""
-        if not self._held:
-            return
-        ids = [one for one, _ in self._held]
-        whole = np.concatenate(ids) if isinstance(ids[0], np.ndarray) else _joined(ids)
-        self.buckets.add(self._order, whole, np.concatenate([values for _, values in self._held]))
+        if len(self._held) == 1:
+            self.buckets.add(self._order, *self._held[0])
+        elif self._held:
+            ids, values = zip(*self._held, strict=True)
+            whole = np.concatenate(ids) if isinstance(ids[0], np.ndarray) else _joined(ids)
+            self.buckets.add(self._order, whole, np.concatenate(values))
         self._held, self._rows = [], 0
 
 
-def _joined(texts: list[Any]) -> Any:
+def _joined(texts: tuple[Any, ...]) -> Any:
     parts = [one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in texts]
     return pa.concat_arrays([part.cast(pa.large_string()) for part in parts])
 

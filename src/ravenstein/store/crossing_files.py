@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BATCH = 1 << 21
-_PART = 1 << 22  # rows of row groups that are read together
+_PART = 1 << 19  # rows of row groups that are read together
 _BLOCK = 1 << 24
 _CSV_ROW = 24  # bytes, at least: for a guess at the number of rows
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
