@@ -21,6 +21,9 @@ border = typer.Typer(help="Border movements: who became a resident, and who ceas
                      no_args_is_help=True)  # fmt: skip
 
 
+_MANY = 20_000  # crossings of one person, in ten years five a day
+
+
 class Engine(StrEnum):
     """What runs the rule."""
 
@@ -128,6 +131,14 @@ def classify(  # noqa: PLR0913  (each an option of the command)
             where="--arrival and --departure",
             fix="Give both as they are in the files.",
         )
+    if summary and (csv or sequence or history):
+        raise StudyError(
+            "The summary alone has no rows.",
+            expected="--summary without --csv, --sequence and --history",
+            found="one of them",
+            where="--summary",
+            fix="Leave out one of the two.",
+        )
     job = BorderJob(
         Columns(person, direction, time),
         {arrival: True, departure: False},
@@ -222,6 +233,13 @@ def told(report: dict[str, Any]) -> list[str]:
     broken = {name: n for name, n in report["sequences"].items() if n}
     if broken:
         lines.append("sequences: " + ", ".join(f"{n:,} {name}" for name, n in broken.items()))
+    if who["most_crossings"] > _MANY:
+        lines.append(f"warning: one identifier has {who['most_crossings']:,} crossings: is it one?")
+    if who["register_differs"]:
+        lines.append(
+            f"warning: the register says otherwise of {who['register_differs']:,} persons than the "
+            "histories hold, which stand"
+        )
     for name in files["known"]:
         lines.append(f"already there, left out: {name}")
     for name in files["other"]:

@@ -199,7 +199,7 @@ def test_a_stay_of_a_year_by_hand(tmp_path):
         "sequences": {"repeated_arrivals": 0, "repeated_departures": 0, "same_day": 0,
                       "same_time": 0, "same_record": 0, "imputed": 0},
         "persons": {"known": 2, "with_new_crossings": 2, "with_late_ones": 0,
-                    "decided_by_time": 0},
+                    "decided_by_time": 0, "most_crossings": 3, "register_differs": 0},
         "rows_written": 5,
     }  # fmt: skip
     assert pq.read_table(tmp_path / "o/quarantine.parquet").num_rows == 0
@@ -357,7 +357,8 @@ def test_missing_crossings_are_put_in(tmp_path, gaps):
     assert imputed > 20
     told = told_in(tmp_path / "o")
     assert told == expected(whole, last)
-    assert summary_in(tmp_path / "o") == summed(told)
+    real = [r for r in told_in(tmp_path / "o", [*COLUMNS, "sequence"]) if r[-1] != "imputed"]
+    assert summary_in(tmp_path / "o") == summed(real)
     report = report_in(tmp_path / "o")
     assert report["sequences"]["imputed"] == imputed
     assert (report["crossings"], report["rows_written"]) == (len(rows), len(whole))
@@ -582,7 +583,7 @@ def test_an_identity_key_spreads_persons_and_changes_no_answer(tmp_path, monkeyp
     classify(file, "--out", tmp_path / "p", *RULE, "--history", tmp_path / "i")
     assert told_in(tmp_path / "o") == told_in(tmp_path / "p")
     one, other = tree(tmp_path / "h"), tree(tmp_path / "i")
-    assert one["0000.npy"] != other["0000.npy"]
+    assert sum(one[name] != other[name] for name in one if name.endswith(".npy")) > 20
     secret = bytes(range(32))
     assert not any(secret in b or secret.hex().encode() in b for b in other.values())
 

@@ -67,7 +67,8 @@ class Told:
 
     Args:
         histories: The histories with it, brought forward.
-        keys: Crossings that are new or whose answers changed, and imputed ones, sorted [n].
+        keys: Crossings that are new or whose answers changed, with all others of that person and
+            day, and imputed ones, sorted [n].
         answers: Answers to them, by rule.
         marks: What is not as a whole sequence has it, bits of `sequences` [n].
         counts: Crossings by rule, month since 1970-01, direction (departure, arrival) and answer
@@ -77,6 +78,7 @@ class Told:
         touched: Persons in the delivery with a crossing that was not there.
         late: Persons with one of a day that was told before.
         passed: Persons without one, of whom something was decided by the passing of time.
+        differing: Known persons of whom a register says otherwise than the histories hold.
     """
 
     histories: Histories
@@ -89,6 +91,7 @@ class Told:
     touched: int
     late: int
     passed: int
+    differing: int = 0
 
 
 def brought_forward(
@@ -132,10 +135,10 @@ def brought_forward(
         keys, as_of, how.rules, histories.standing, told=told, gaps=_days_between(how)
     )
     whole = _of(keys, anew) if again else np.zeros(0, np.bool_)
-    counts = np.stack([_counted(keys, a, (new, whole), dates) for a in answers])
+    counts = np.stack([_counted(keys, a, (new, whole, marked), dates) for a in answers])
     if again:
         counts -= _told_before(base, anew[: base.first.size], dates, how)
-        shown = np.flatnonzero(new | changed | whole)
+        shown = np.flatnonzero(_with_day(keys, new | changed | whole))
         keys, marked = keys[shown], marked[shown]
         answers = [Answers(*(part[shown] for part in vars(a).values())) for a in answers]
     return Told(
@@ -198,7 +201,7 @@ def _before(starts: Any, crossings: Any, keys: Any, places: Any) -> Any:
 def _counted(
     keys: Ints,
     answers: Answers,
-    which: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    which: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.uint8]],
     dates: tuple[int, int],
 ) -> Ints:
     """Count crossings by month, direction and answer [months, 2, 3], less what was told of them.
@@ -207,7 +210,8 @@ def _counted(
         keys: Crossings.
         answers: Answers to them.
         which: Those that are new, and those of persons answered anew: nothing of them is known
-            here; the answer told of others was the same, if it was decided then [n] each.
+            here; the answer told of others was the same, if it was decided then; and marks, as
+            imputed crossings are not counted [n] each.
         dates: Day, and day told before.
     """
     months = _months(dates[0])
@@ -224,14 +228,31 @@ def _months(as_of: int) -> Ints:
 
 @njit(cache=True, nogil=True)
 def _count(keys: Any, answers: Any, which: Any, told: Any, counts: Any) -> None:
-    (migrant, decided), (new, whole), (before, months) = answers, which, told
+    (migrant, decided), (new, whole, marked), (before, months) = answers, which, told
     for i in range(keys.size):
+        if marked[i] == IMPUTED:
+            continue
         month = months[((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY]
         side = keys[i] & 1
         counts[month, side, migrant[i] - UNDECIDED] += 1
         if whole.size and not new[i] and not whole[i]:
             earlier = UNDECIDED if decided[i] > before else migrant[i]
             counts[month, side, earlier - UNDECIDED] -= 1
+
+
+@njit(cache=True, nogil=True)
+def _with_day(keys: Any, shown: Any) -> Any:
+    """Return which crossings are shown, or of a person and day of which one is [n]."""
+    found, start = np.zeros(keys.size, np.bool_), 0
+    while start < keys.size:
+        end, any_shown = start, False
+        day = (keys[start] >> 1) // MINUTES_A_DAY  # with the person
+        while end < keys.size and (keys[end] >> 1) // MINUTES_A_DAY == day:
+            any_shown |= shown[end]
+            end += 1
+        found[start:end] = any_shown
+        start = end
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -250,9 +271,9 @@ def _told_before(
     _, told = dates
     begin = first_standing(base.first, len(how.rules))
     keys, _ = open_crossings(replace(base, standing=begin), anew)
+    marked = np.zeros(keys.size, np.uint8)
     if how.gaps in ("middle", "median"):
-        none = np.zeros(keys.size, np.uint8)
-        keys, _, _ = _mended(keys, none, none > 0, how)
+        keys, marked, _ = _mended(keys, marked, marked > 0, how)
     answers, _ = sweep(keys, told, how.rules, begin, gaps=_days_between(how))
-    all_new = (np.ones(keys.size, np.bool_), np.zeros(0, np.bool_))
+    all_new = (np.ones(keys.size, np.bool_), np.zeros(0, np.bool_), marked)
     return np.stack([_counted(keys, a, all_new, dates) for a in answers])

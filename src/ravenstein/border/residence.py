@@ -259,6 +259,9 @@ def _swept(keys: Any, limits: Any, rules: Any, kept: Any, out: Any) -> None:
                 keys, (start, end, last[r], known, r), limits, rules, segments, out,
             )  # fmt: skip
             settled, soonest = min(settled, one), min(soonest, soon)
+        # a day's crossings stay together, so that all are told when one of them changes
+        while 0 < settled < rows and _day(keys[start + settled]) == _day(keys[start + settled - 1]):
+            settled -= 1
         if closed.size:
             closed[person] += settled
             due[person] = soonest

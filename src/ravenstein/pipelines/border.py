@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.border.crossings import MINUTES_A_DAY
-from ravenstein.border.residence import ALWAYS
+from ravenstein.border.residence import ALWAYS, OPPOSITE
 from ravenstein.border.sequences import IMPUTED, counted
 from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
 from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
@@ -29,6 +29,7 @@ from ravenstein.store.buckets import Buckets, bucket_count
 from ravenstein.store.crossing_files import Columns, found_files, open_crossings
 from ravenstein.store.crossing_rows import AsideWriter
 from ravenstein.store.files import (
+    alone_in,
     file_hash,
     inside,
     new_folder,
@@ -57,6 +58,7 @@ CROSSINGS, SUMMARY, ASIDE_FILE, REPORT = (
     "report.json",
 )
 FOLDER = "border"
+_LEAST_BUCKETS = 256  # of histories, which grow: room for 130 million crossings
 _COLUMNS = Columns("nationality,document", "direction", "crossed_at")
 _OWN = (CROSSINGS, "crossings.csv.gz", SUMMARY, ASIDE_FILE, REPORT)
 
@@ -81,8 +83,9 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
     """
     refuse_others(out)
     _refuse_nested(out, job.history)
-    given = _looked_at(files, job)
     with ExitStack() as stack:
+        stack.enter_context(alone_in([out, *([job.history] if job.history else [])]))
+        given = _looked_at(files, job)
         folder = stack.enter_context(new_folder(out, 0))
         kept = stack.enter_context(new_folder(job.history, 0)) if job.history else None
         report, _ = _fill(folder, kept, job, given)
@@ -183,6 +186,8 @@ def _fill(
     facts, intake = given.facts, given.intake
     key, sign = spreading_key()
     size = facts.buckets if facts else bucket_count(sum(f.rows for f in given.opened))
+    if kept and not facts:
+        size = max(size, _LEAST_BUCKETS)
     with (
         Buckets(folder / ".buckets", size, key) as buckets,
         Buckets(folder / ".register", size, key) as register,
@@ -204,7 +209,14 @@ def _fill(
 
 
 def _choices(job: BorderJob) -> str:
-    return f"{job.treatment}, identifiers {'hashed' if job.key else 'as they are'}"
+    how = job.treatment
+    median = f" {how.median[0]} {how.median[1]}" if how.gaps == "median" else ""
+    rules = ", ".join(f"{rule.threshold} of {rule.window} days" for rule in how.rules)
+    return (
+        f"{rules}; gaps: {how.gaps}{median}; first: "
+        f"{'opposite' if how.first == OPPOSITE else 'undecided'}; identifiers: "
+        f"{'hashed' if job.key else 'as they are'}"
+    )
 
 
 def refuse_others(out: Path) -> None:
@@ -248,8 +260,11 @@ def _other_kind(whole: bool) -> SourceError:
 
 
 def _held(facts: Facts | None, opened: list[CrossingFile], intake: Intake) -> dict[str, str]:
-    """Return name by hash of all files that are in the histories as a whole."""
-    whole = [opened[number] for number, counts in intake.files.items() if not counts.after]
+    """Return name by hash of all files that are in the histories as a whole.
+
+    One of which something was left out may come again: what is there already is a duplicate then.
+    """
+    whole = [opened[n] for n, c in intake.files.items() if not c.after and not c.aside]
     return (facts.files if facts else {}) | {intake.hashes[f.name]: f.name for f in whole}
 
 
@@ -257,7 +272,8 @@ def _refuse_other_choices(facts: Facts, job: BorderJob) -> None:
     if facts.treatment != _choices(job):
         problem, pair = "Histories are of other choices.", (facts.treatment, _choices(job))
     elif facts.key != spreading_key()[1]:
-        problem, pair = "Histories are spread by another identity key.", ("that one", "another")
+        problem = "Histories are spread by another identity key."
+        pair = (f"{KEY_VARIABLE} as it was then, or not set if it was not", "another key, or none")
     else:
         return
     raise StoreError(
@@ -288,16 +304,19 @@ def last_day(job: BorderJob, intake: Intake, facts: Facts | None) -> int:
     """Return the day as of which crossings are answered."""
     total = intake.total()
     last = max(total.last, facts.as_of if facts else ALWAYS)
-    if last == ALWAYS:
+    lost = total.last == ALWAYS and (total.aside or total.after or intake.unreadable)
+    if last == ALWAYS or lost:
         found = [f"{n:,} {reason}" for reason, n in sorted(total.aside.items())]
         found += [f"{total.after:,} after the day asked for"] if total.after else []
-        found += [f"{len(intake.unreadable)} unreadable files"] if intake.unreadable else []
+        found += [f"{name}: {why.found}" for name, why in sorted(intake.unreadable.items())[:3]]
         raise SourceError(
             "No crossing can be used.",
             expected="rows with an identifier, a known direction and a time",
             found=", ".join(found) or "no rows",
             where="files of crossings",
-            fix="Name columns and codes: --person, --direction, --time, --arrival, --departure.",
+            fix="Choose a later --as-of."
+            if total.after
+            else "Name columns and codes: --person, --direction, --time, --arrival, --departure.",
         )
     return last if job.as_of is None else job.as_of
 
@@ -328,6 +347,8 @@ def told_report(
             "with_new_crossings": sums.touched,
             "with_late_ones": sums.late,
             "decided_by_time": sums.passed,
+            "most_crossings": sums.most,
+            "register_differs": sums.differing,
         },
         "rows_written": sums.rows if job.rows else 0,
     }

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +56,8 @@ class Sums:
         passed: Persons of whom something was decided by the passing of time.
         rows: Rows written.
         repeated: Crossings that were there already.
+        most: Crossings of the identifier that has most.
+        differing: Persons of whom the register says otherwise than the histories hold.
     """
 
     counts: Ints
@@ -66,9 +68,13 @@ class Sums:
     passed: int = 0
     rows: int = 0
     repeated: int = 0
+    most: int = 0
+    differing: int = 0
 
     def add(self, told: Told) -> None:
         """Add what one bucket tells."""
+        self.differing += told.differing
+        self.most = max(self.most, int(np.diff(told.histories.starts).max(initial=0)))
         self.counts += told.counts
         self.by_mark += told.by_mark
         self.persons += told.histories.first.size
@@ -154,9 +160,11 @@ def answer_bucket(
     if not len(ids):
         ids = no_persons(new.whole_numbers)
     number, everyone = numbered(known, ids)
-    first = _first_statuses(everyone, register.read(bucket), job.treatment.first)[len(known) :]
+    said = _first_statuses(everyone, register.read(bucket), job.treatment.first)
     dates = (new.as_of, old.as_of if old else ALWAYS)
-    told = brought_forward(base, (number, crossing), first, dates, job.treatment)
+    told = brought_forward(base, (number, crossing), said[len(known) :], dates, job.treatment)
+    otherwise = (said[: len(known)] != job.treatment.first) & (said[: len(known)] != base.first)
+    told = replace(told, differing=int(otherwise.sum()))
     if kept:
         write_bucket(kept, bucket, everyone, told.histories)
     repeated = _repeated_rows(told.repeated, everyone) if told.repeated.size else None

@@ -243,7 +243,7 @@ def _put_aside(
         why = pa.array(REASONS).take(pa.array(reasons[bad]))
         raw = (part.take(taken).cast(pa.string()) for part in (batch.person, batch.time,
                                                                batch.direction))  # fmt: skip
-        columns = (pa.repeat(file.name, bad.size), pa.array(batch.first + bad + 1), why, *raw)
+        columns = (pa.repeat(file.name, bad.size), pa.array(batch.numbers(bad)), why, *raw)
         aside.write(dict(zip(ASIDE.names, columns, strict=True)))
     if lines:
         why = pa.repeat(REASONS[MALFORMED], len(lines))
@@ -274,7 +274,9 @@ def take_register(job: BorderJob, buckets: Buckets, *, whole: bool) -> None:
             values = np.array([*codes, -1], np.int32)[known.indices.fill_null(len(codes))]
             bad = int((values < 0).sum()) + ids.null_count + len(batch.malformed)
             if bad:
-                raise _not_of_register(job.register, f"{bad} rows that lack one of the two")
+                raise _not_of_register(
+                    job.register, f"{bad} rows without an identifier, or of another status"
+                )
             held = np.asarray(ids.cast(pa.int64())) if whole else ids.cast(pa.string())
             buckets.add((part, batch.first), held, values)
 

@@ -306,5 +306,6 @@ def _added(notes: list[str]) -> Sums:
             raise _error(note["error"])
         for name, value in note.items():
             more = np.array(value, np.int64) if isinstance(value, list) else value
-            setattr(total, name, getattr(total, name) + more)
+            held = getattr(total, name)
+            setattr(total, name, max(held, more) if name == "most" else held + more)
     return total

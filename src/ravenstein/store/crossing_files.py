@@ -6,10 +6,12 @@ import csv
 import gzip
 import itertools
 import os
+import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
@@ -27,7 +29,7 @@ _PART = 1 << 19  # rows of row groups that are read together
 _BLOCK = 1 << 24
 _CSV_ROW = 24  # bytes, at least: for a guess at the number of rows
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, pa.ArrowException, csv.Error)
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, pa.ArrowException, csv.Error, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,12 @@ class Batch:
     """Rows of a file of crossings.
 
     Args:
-        first: Number of rows of the file before them.
+        first: Number of rows of the file before them that could be split into columns.
         person: Identifiers; text of all columns that identify, joined, where there are several.
         direction: Directions.
         time: Times.
-        malformed: Lines of rows since the batch before that could not be split into columns.
+        malformed: Numbers of rows since the batch before that could not be split into columns.
+        skipped: Numbers of all such rows so far: they are not among the first ones.
     """
 
     first: int
@@ -106,6 +109,13 @@ class Batch:
     direction: Any
     time: Any
     malformed: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+
+    def numbers(self, places: Any) -> Any:
+        """Return the numbers in the file of rows at places of the batch, from 1 on [n]."""
+        parsed = self.first + places + 1
+        before = np.asarray(self.skipped, dtype=np.int64)
+        return parsed + np.searchsorted(before - np.arange(before.size), parsed, side="right")
 
 
 def found_files(paths: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
@@ -254,6 +264,7 @@ def _csv(file: CrossingFile) -> Iterator[Batch]:
     text, names = pa.string(), file.columns.all
     kinds = dict.fromkeys(names, text) | {file.columns.direction: pa.dictionary(pa.int32(), text)}
     malformed: list[int] = []
+    told = 0
 
     def skip(row: arrow_csv.InvalidRow) -> str:
         malformed.append(row.number - 1)  # without the header
@@ -268,12 +279,13 @@ def _csv(file: CrossingFile) -> Iterator[Batch]:
     with pa.input_stream(str(file.path), compression="detect") as stream:
         row = 0
         for batch in arrow_csv.open_csv(stream, reading, parsing, convert):
-            yield Batch(row, *_columns(batch, file.columns), tuple(malformed))
-            row += batch.num_rows
-            malformed.clear()
-        if malformed:
+            yield Batch(
+                row, *_columns(batch, file.columns), tuple(malformed[told:]), tuple(malformed)
+            )
+            row, told = row + batch.num_rows, len(malformed)
+        if malformed[told:]:
             nothing = pa.record_batch({name: pa.array([], kind) for name, kind in kinds.items()})
-            yield Batch(row, *_columns(nothing, file.columns), tuple(malformed))
+            yield Batch(row, *_columns(nothing, file.columns), tuple(malformed[told:]))
 
 
 def _columns(batch: pa.RecordBatch, columns: Columns) -> tuple[Any, Any, Any]:

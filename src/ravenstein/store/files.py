@@ -18,6 +18,11 @@ import pyarrow.parquet as arrow_parquet
 from ravenstein.core.errors import SourceError, StoreError
 from ravenstein.core.schema import ColumnType
 
+try:
+    import fcntl
+except ImportError:  # not on this system: nobody is kept out
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
@@ -231,6 +236,33 @@ def write_text(text: str, path: Path) -> None:
     """Write text in UTF-8, as a whole or not at all."""
     with replacing(path) as target:
         target.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def alone_in(folders: Collection[Path]) -> Iterator[None]:
+    """Hold folders, or where they will be made, for one run.
+
+    Raises:
+        StoreError: If another run holds one of them.
+    """
+    held = {(f if f.is_dir() else f.parent).resolve() for f in folders}
+    with contextlib.ExitStack() as stack:
+        for folder in held if fcntl else ():
+            while not folder.is_dir():
+                folder = folder.parent  # noqa: PLW2901  (the nearest that is there)
+            number = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, number)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(
+                    "Another run is writing there.",
+                    expected="one run at a time",
+                    found="a folder that is held",
+                    where=folder.name,
+                    fix="Wait until it ends, then run again.",
+                ) from None
+        yield
 
 
 @contextlib.contextmanager
