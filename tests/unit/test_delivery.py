@@ -94,6 +94,8 @@ def test_deliveries_say_what_a_full_run_says(deliveries, gaps, first, late):
         _, changes = office.gets(moved, day)
         if not so_far:
             continue
+        again, none = office.gets([], day)
+        assert (again.passed, none) == (0, {}), "nothing is due twice"
         full = told_in_full(so_far, day, how)
         if gaps in ("last", "unknown"):  # an imputed crossing may move, and then another stands
             assert office.rows == full

@@ -137,7 +137,8 @@ def brought_forward(
     whole = _of(keys, anew) if again else np.zeros(0, np.bool_)
     counts = np.stack([_counted(keys, a, (new, whole, marked), dates) for a in answers])
     if again:
-        counts -= _told_before(base, anew[: base.first.size], dates, how)
+        if anew.any():
+            counts -= _told_before(base, anew[: base.first.size], dates, how)
         shown = np.flatnonzero(_with_day(keys, new | changed | whole))
         keys, marked = keys[shown], marked[shown]
         answers = [Answers(*(part[shown] for part in vars(a).values())) for a in answers]

@@ -345,12 +345,6 @@ def _person(keys: Any, span: Any, limits: Any, rules: Any, segments: Any, out: A
                 long = YES if yes else NO
             else:
                 when = NEVER  # too late, where days are unknown
-        else:
-            staying = keys[end - 1] & 1 == side
-            soonest = min(
-                soonest,
-                as_of + (enough - held[side, count] if staying else least - held[1 - side, count]),
-            )
         same = status if side == 1 else _opposite(status)
         since = known[r, i - start]
         no_migrant, seen = _either(same, since, _opposite(long), when)
@@ -360,7 +354,12 @@ def _person(keys: Any, span: Any, limits: Any, rules: Any, segments: Any, out: A
         status = kept if side == 1 else _opposite(kept)
         after[r, i], known[r, i - start + 1] = status, then
         changed[i] |= told < decided[r, i] < NEVER or told < then < NEVER or told < since < NEVER
-        closed = closed and min(before[r, i], no_migrant, kept) > UNDECIDED
+        if min(before[r, i], no_migrant, kept) == UNDECIDED:
+            closed = False
+            if j == count:
+                staying = keys[end - 1] & 1 == side
+                short = enough - held[side, j] if staying else least - held[1 - side, j]
+                soonest = min(soonest, as_of + short)
         settled += closed
     return status, settled, soonest
 
