@@ -26,6 +26,7 @@ from ravenstein.store.crossing_files import Columns
 pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed (ravenstein[spark])")
 if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
     pytest.skip("Java, which Spark needs, is not installed", allow_module_level=True)
+pytestmark = pytest.mark.slow  # to start Spark takes as long as ten other modules
 
 FIRST, LAST = 15_000, 16_800  # days since 1970-01-01
 RULES = (ResidenceRule(), ResidenceRule(365, 183))

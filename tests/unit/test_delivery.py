@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ravenstein.border.crossings import packed, persons
@@ -81,6 +81,10 @@ DELIVERY = st.lists(
     first=st.sampled_from([OPPOSITE, UNDECIDED]),
     late=st.booleans(),
 )
+@example(
+    deliveries=[([(1, 0, 0), (0, 1, 0)], 0), ([(0, 0, 0)], 0)],
+    gaps="last", first=OPPOSITE, late=False,
+)  # fmt: skip
 def test_deliveries_say_what_a_full_run_says(deliveries, gaps, first, late):
     """Late crossings, repeated ones, empty deliveries, several rules."""
     how = Treatment(RULES, gaps, (2, 3), first)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numba import njit
 
-from ravenstein.border.crossings import MINUTES_A_DAY, MOST_MINUTES, PERSON_SHIFT
+from ravenstein.border.crossings import PERSON_SHIFT
 from ravenstein.border.histories import begin_anew, joined, open_crossings
 from ravenstein.border.residence import (
     ALWAYS,
@@ -17,6 +17,7 @@ from ravenstein.border.residence import (
     UNDECIDED,
     Answers,
     ResidenceRule,
+    day_of,
     first_standing,
     sweep,
 )
@@ -139,7 +140,7 @@ def brought_forward(
     if again:
         if anew.any():
             counts -= _told_before(base, anew[: base.first.size], dates, how)
-        shown = np.flatnonzero(_with_day(keys, new | changed | whole))
+        shown = np.flatnonzero(_withday_of(keys, new | changed | whole))
         keys, marked = keys[shown], marked[shown]
         answers = [Answers(*(part[shown] for part in vars(a).values())) for a in answers]
     return Told(
@@ -233,7 +234,7 @@ def _count(keys: Any, answers: Any, which: Any, told: Any, counts: Any) -> None:
     for i in range(keys.size):
         if marked[i] == IMPUTED:
             continue
-        month = months[((keys[i] >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY]
+        month = months[day_of(keys[i])]
         side = keys[i] & 1
         counts[month, side, migrant[i] - UNDECIDED] += 1
         if whole.size and not new[i] and not whole[i]:
@@ -242,13 +243,13 @@ def _count(keys: Any, answers: Any, which: Any, told: Any, counts: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _with_day(keys: Any, shown: Any) -> Any:
+def _withday_of(keys: Any, shown: Any) -> Any:
     """Return which crossings are shown, or of a person and day of which one is [n]."""
     found, start = np.zeros(keys.size, np.bool_), 0
     while start < keys.size:
         end, any_shown = start, False
-        day = (keys[start] >> 1) // MINUTES_A_DAY  # with the person
-        while end < keys.size and (keys[end] >> 1) // MINUTES_A_DAY == day:
+        who, day = keys[start] >> PERSON_SHIFT, day_of(keys[start])
+        while end < keys.size and keys[end] >> PERSON_SHIFT == who and day_of(keys[end]) == day:
             any_shown |= shown[end]
             end += 1
         found[start:end] = any_shown

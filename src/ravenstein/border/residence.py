@@ -225,7 +225,8 @@ def _refuse_unsorted(keys: Ints, as_of: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _day(key: int) -> int:
+def day_of(key: int) -> int:
+    """Return the day of a crossing (compiled: for kernels), since 1970-01-01."""
     return ((key >> 1) & (MOST_MINUTES - 1)) // MINUTES_A_DAY
 
 
@@ -260,7 +261,9 @@ def _swept(keys: Any, limits: Any, rules: Any, kept: Any, out: Any) -> None:
             )  # fmt: skip
             settled, soonest = min(settled, one), min(soonest, soon)
         # a day's crossings stay together, so that all are told when one of them changes
-        while 0 < settled < rows and _day(keys[start + settled]) == _day(keys[start + settled - 1]):
+        while 0 < settled < rows and day_of(keys[start + settled]) == day_of(
+            keys[start + settled - 1]
+        ):
             settled -= 1
         if closed.size:
             closed[person] += settled
@@ -281,14 +284,14 @@ def _segments(keys: Any, span: Any, limits: Any, day: Any, held: Any) -> int:
     as_of, _, unknown = limits
     start, end = span
     absent = present = count = 0
-    following, i = _day(keys[start]), start
+    following, i = day_of(keys[start]), start
     while i < end:
         here = following
         side, following = keys[i] & 1, as_of + 1
         i += 1
         missing = False
         while i < end:
-            d = _day(keys[i])
+            d = day_of(keys[i])
             if d != here:
                 following, missing = d, unknown and keys[i] & 1 == side
                 break
@@ -324,7 +327,7 @@ def _person(keys: Any, span: Any, limits: Any, rules: Any, segments: Any, out: A
     k = settled = left = right = 0
     soonest, closed = NEVER, True
     for i in range(start, end):
-        d, side = _day(keys[i]), keys[i] & 1
+        d, side = day_of(keys[i]), keys[i] & 1
         while day[k] != d:
             k += 1
         # later crossings of a direction are decided in a later segment: searches only move on
