@@ -27,6 +27,8 @@ from ravenstein.border import movements
 from ravenstein.pipelines import border as pipeline
 from ravenstein.store.crossing_rows import CrossingWriter
 
+pytestmark = pytest.mark.slow
+
 MARK, NUMBER = "SECRET-123", 4_815_162_342
 LARGE = int(f"17{NUMBER}00000000")  # more than whole numbers are held in; shown, it shows NUMBER
 NAMES = ("person_id", "crossed_on", "direction")

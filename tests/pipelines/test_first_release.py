@@ -101,6 +101,7 @@ def test_states_and_nations_are_the_sums_of_their_areas(released):
             assert of["Z02000001"] == of["X92000001"] + of["Y92000001"]
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes_and_a_new_vintage(released, tmp_path):
     folder, _ = released
     before = tree(folder / "release")

@@ -74,7 +74,7 @@ DELIVERY = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     deliveries=st.lists(st.tuples(DELIVERY, st.integers(0, 9)), min_size=1, max_size=6),
     gaps=st.sampled_from(["last", "unknown", "middle", "median"]),
