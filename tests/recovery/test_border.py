@@ -45,10 +45,15 @@ def test_a_perfect_border_gives_the_truth_exactly(tmp_path):
     assert found == truth
     assert sum(truth.values()) > 300
     assert report["put_aside"] == {}
-    # no document is in what was written
-    documents = {text.encode() for text in rows["document"].to_pylist()}
+    # no document is in what was written (a document of one digit is in any file's bytes by chance)
+    documents = set(rows["document"].to_pylist())
+    assert not documents & set(
+        pq.read_table(tmp_path / "out/crossings.parquet")["person_id"].to_pylist()
+    )
     written = (tmp_path / "out/crossings.parquet").read_bytes()
-    assert not any(document in written for document in list(documents)[:500])
+    long_ones = sorted(text.encode() for text in documents if len(text) > 10)[::20]
+    assert len(long_ones) > 500
+    assert not any(document in written for document in long_ones)
 
 
 def test_as_of_each_year_answers_are_those_that_stand_at_last(tmp_path):

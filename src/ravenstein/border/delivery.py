@@ -21,7 +21,7 @@ from ravenstein.border.residence import (
     first_standing,
     sweep,
 )
-from ravenstein.border.sequences import IMPUTED, marks, mended
+from ravenstein.border.sequences import IMPUTED, MARKS, marks, mended
 from ravenstein.core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from ravenstein.border.crossings import Ints
     from ravenstein.border.histories import Histories, Joined
-
-MARKS = 64
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def brought_forward(
     if again:
         if anew.any():
             counts -= _told_before(base, anew[: base.first.size], dates, how)
-        shown = np.flatnonzero(_withday_of(keys, new | changed | whole))
+        shown = np.flatnonzero(_with_day(keys, new | changed | whole))
         keys, marked = keys[shown], marked[shown]
         answers = [Answers(*(part[shown] for part in vars(a).values())) for a in answers]
     return Told(
@@ -243,7 +241,7 @@ def _count(keys: Any, answers: Any, which: Any, told: Any, counts: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _withday_of(keys: Any, shown: Any) -> Any:
+def _with_day(keys: Any, shown: Any) -> Any:
     """Return which crossings are shown, or of a person and day of which one is [n]."""
     found, start = np.zeros(keys.size, np.bool_), 0
     while start < keys.size:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ravenstein.border.crossings import Ints
 
 REPEATED, SAME_DAY, SAME_TIME, IMPUTED = 1, 2, 4, 16  # bits of a crossing's mark
-_ARRIVAL, _SAME_RECORD, _BITS = 8, 32, 6
+_ARRIVAL, _SAME_RECORD = 8, 32
+MARKS = 64  # sums of bits there are
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def faults(keys: Ints) -> Faults:
     Args:
         keys: Crossings of `crossings.packed`, sorted [n].
     """
-    return counted(np.bincount(marks(keys), minlength=1 << _BITS))
+    return counted(np.bincount(marks(keys), minlength=MARKS))
 
 
 def counted(by_mark: Ints) -> Faults:

@@ -8,7 +8,6 @@ import os
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from ravenstein.border.crossings import MINUTES_A_DAY
 from ravenstein.border.residence import ALWAYS, OPPOSITE
 from ravenstein.border.sequences import IMPUTED, counted
-from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
+from ravenstein.core.errors import SourceError, StoreError, StudyError
 from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
 from ravenstein.pipelines.border_intake import (
     BorderJob,
@@ -34,6 +33,7 @@ from ravenstein.store.files import (
     inside,
     new_folder,
     publish_folder,
+    refuse_others,
     write_csv,
     write_text,
 )
@@ -44,6 +44,7 @@ from ravenstein.tables.border import BORDER_MOVEMENTS, BORDER_SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -60,7 +61,7 @@ CROSSINGS, SUMMARY, ASIDE_FILE, REPORT = (
 FOLDER = "border"
 _LEAST_BUCKETS = 256  # of histories, which grow: room for 130 million crossings
 _COLUMNS = Columns("nationality,document", "direction", "crossed_at")
-_OWN = (CROSSINGS, "crossings.csv.gz", SUMMARY, ASIDE_FILE, REPORT)
+OWN = (CROSSINGS, "crossings.csv.gz", SUMMARY, ASIDE_FILE, REPORT)
 
 
 def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
         StoreError: If the folder holds other things, or histories are of other choices.
         StudyError: If the day asked for is in the future, or before the one told last.
     """
-    refuse_others(out)
+    refuse_others(out, OWN, "earlier results")
     _refuse_nested(out, job.history)
     with ExitStack() as stack:
         stack.enter_context(alone_in([out, *([job.history] if job.history else [])]))
@@ -217,22 +218,6 @@ def _choices(job: BorderJob) -> str:
         f"{'opposite' if how.first == OPPOSITE else 'undecided'}; identifiers: "
         f"{'hashed' if job.key else 'as they are'}"
     )
-
-
-def refuse_others(out: Path) -> None:
-    """Refuse to take the place of what is no earlier result."""
-    held = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
-    others = [name for name in held if name not in _OWN]
-    yours = out.resolve() == Path.cwd()
-    if others or out.is_file() or yours:
-        raise StoreError(
-            "The folder cannot be replaced.",
-            expected="a new or empty folder, or earlier results and nothing else; not the one you "
-            "are in",
-            found="the folder you are in" if yours else listed(others, 3) or "a file",
-            where=str(out),
-            fix="Choose another folder.",
-        )
 
 
 def refuse_day(as_of: int | None, today: int, facts: Facts | None) -> None:

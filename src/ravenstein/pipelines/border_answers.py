@@ -7,17 +7,18 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from ravenstein.border.crossings import days, minutes, persons
-from ravenstein.border.delivery import MARKS, Told, brought_forward
+from ravenstein.border.delivery import Told, brought_forward
 from ravenstein.border.histories import numbered
 from ravenstein.border.movements import DUPLICATE, REASONS
 from ravenstein.border.residence import ALWAYS, NEVER, UNDECIDED
-from ravenstein.border.sequences import IMPUTED, REPEATED, SAME_DAY, SAME_TIME
+from ravenstein.border.sequences import IMPUTED, MARKS, REPEATED, SAME_DAY, SAME_TIME
 from ravenstein.core.errors import SourceError
 from ravenstein.store.crossing_rows import CrossingWriter
 from ravenstein.store.files import as_declared
@@ -110,19 +111,15 @@ def answered(
     workers = os.cpu_count() or 1
     written = CrossingWriter(folder, schema, csv=job.csv) if job.rows else nullcontext()
     with ThreadPoolExecutor(workers) as pool, written as writer:
-        numbers = iter(range(new.buckets))
-
-        def begin() -> None:
-            for bucket in numbers:
-                waiting.append(pool.submit(answer_bucket, bucket, job, facts, spread, kept))
-                return
-
-        waiting: deque[Any] = deque()
-        for _ in range(workers + 1):
-            begin()
+        # begun a few ahead of the writer, so that results do not pile up
+        jobs = (
+            pool.submit(answer_bucket, bucket, job, facts, spread, kept)
+            for bucket in range(new.buckets)
+        )
+        waiting = deque(islice(jobs, workers + 1))
         while waiting:
             found, rows, repeated = waiting.popleft().result()
-            begin()
+            waiting.extend(islice(jobs, 1))
             if writer:
                 writer.write(rows)
             sums.add(found)

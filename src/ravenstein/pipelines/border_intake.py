@@ -88,6 +88,13 @@ class FileCounts:
     last: int = ALWAYS
     aside: Counter[str] = field(default_factory=Counter)
 
+    def add(self, more: FileCounts) -> None:
+        """Add what became of other rows."""
+        self.used += more.used
+        self.after += more.after
+        self.last = max(self.last, more.last)
+        self.aside.update(more.aside)
+
 
 @dataclass
 class Intake:
@@ -109,13 +116,10 @@ class Intake:
 
     def total(self) -> FileCounts:
         """Return the sum over files."""
-        every = list(self.files.values())
-        return FileCounts(
-            sum(f.used for f in every),
-            sum(f.after for f in every),
-            max((f.last for f in every), default=ALWAYS),
-            sum((f.aside for f in every), Counter()),
-        )
+        every = FileCounts()
+        for counts in self.files.values():
+            every.add(counts)
+        return every
 
 
 def opened_files(
@@ -224,13 +228,10 @@ def take_batch(
     if crossing.size:
         buckets.add(order, ids, crossing)
     reasons = _put_aside(file, batch, found.reasons, aside)
+    last = int(crossing.max()) // 2 // MINUTES_A_DAY if crossing.size else ALWAYS
     with lock:
         counts = intake.files.setdefault(order[0], FileCounts())
-        counts.used += crossing.size
-        counts.after += size - crossing.size
-        counts.aside += reasons
-        if crossing.size:
-            counts.last = max(counts.last, int(crossing.max()) // 2 // MINUTES_A_DAY)
+        counts.add(FileCounts(crossing.size, size - crossing.size, last, reasons))
 
 
 def _put_aside(

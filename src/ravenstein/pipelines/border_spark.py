@@ -26,11 +26,11 @@ from ravenstein.core.errors import SourceError, StudyError
 from ravenstein.pipelines.border import (
     ASIDE_FILE,
     CROSSINGS,
+    OWN,
     REPORT,
     SUMMARY,
     last_day,
     refuse_day,
-    refuse_others,
     told_report,
 )
 from ravenstein.pipelines.border_answers import Sums, answer_bucket, rows_schema, summary_rows
@@ -43,7 +43,13 @@ from ravenstein.pipelines.border_intake import (
 )
 from ravenstein.store.crossing_files import batches
 from ravenstein.store.crossing_rows import AsideWriter, CrossingWriter
-from ravenstein.store.files import new_folder, publish_folder, write_csv, write_text
+from ravenstein.store.files import (
+    new_folder,
+    publish_folder,
+    refuse_others,
+    write_csv,
+    write_text,
+)
 from ravenstein.store.history import Facts
 from ravenstein.store.spark import (
     Block,
@@ -115,7 +121,7 @@ def classify_on_spark(
             there.
     """
     _refuse_local(job)
-    refuse_others(out)
+    refuse_others(out, OWN, "earlier results")
     now = int(datetime.now(UTC).timestamp()) // 60
     refuse_day(job.as_of, now // MINUTES_A_DAY, None)
     intake = Intake()
@@ -258,11 +264,7 @@ def _taken_in(task: _Task, intake: Intake, notes: list[str]) -> set[int]:
     intake.files = {n: FileCounts() for n in range(len(task.opened)) if n not in left_out}
     for note in found:
         if note["counts"] and note["file"] in intake.files:
-            counts, more = intake.files[note["file"]], FileCounts(**note["counts"])
-            counts.used += more.used
-            counts.after += more.after
-            counts.last = max(counts.last, more.last)
-            counts.aside.update(more.aside)
+            intake.files[note["file"]].add(FileCounts(**note["counts"]))
     for path in (task.folder / _WORK).glob("read-*"):
         if int(path.name.split("-")[1]) in left_out:
             path.unlink()

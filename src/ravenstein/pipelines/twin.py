@@ -7,17 +7,16 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ravenstein import __version__
-from ravenstein.core.errors import StoreError, listed
 from ravenstein.core.parameters import text_hash
 from ravenstein.store.database import memory_store
 from ravenstein.store.files import (
     as_declared,
     new_folder,
     publish_folder,
+    refuse_others,
     write_csv,
     write_parquet,
     write_text,
@@ -28,6 +27,7 @@ from ravenstein.twin.sources.passenger_survey import design
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -58,18 +58,7 @@ def make_twin(
     Raises:
         StoreError: If the folder holds other things, or cannot be written.
     """
-    held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in held if name not in _OWN]
-    yours = folder.resolve() == Path.cwd()
-    if others or folder.is_file() or yours:
-        raise StoreError(
-            "The folder cannot be replaced.",
-            expected="a new or empty folder, or an earlier twin and nothing else; not the one you "
-            "are in",
-            found="the folder you are in" if yours else listed(others, 3) or "a file",
-            where=str(folder),
-            fix="Choose another folder.",
-        )
+    refuse_others(folder, _OWN, "an earlier twin")
     with new_folder(folder, 0) as waiting:
         total, blocks = Counts(), settings.scale.blocks
         for done, counts in enumerate(_blocks(waiting, settings, seed), start=1):

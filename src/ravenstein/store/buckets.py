@@ -109,15 +109,15 @@ class Buckets:
             ids: Identifiers, whole numbers or an Arrow array of text [n].
             values: What is kept of each row [n].
         """
-        place, starts = _placed(keyed_hash(ids, self.key), self.count)
+        place, starts = placed(keyed_hash(ids, self.key), self.count)
         packed = isinstance(ids, np.ndarray) and _fits(ids, values)
         run = _Run(starts, packed=packed)
         if packed:  # two thirds of the bytes
-            sections: list[Any] = [_spread(place, starts, (ids << _VALUE_BITS) | values)]
+            sections: list[Any] = [ordered(place, starts, (ids << _VALUE_BITS) | values)]
         elif isinstance(ids, np.ndarray):
-            sections = [_spread(place, starts, values), _spread(place, starts, ids)]
+            sections = [ordered(place, starts, values), ordered(place, starts, ids)]
         else:
-            rows = _spread(place, starts, np.arange(values.size))
+            rows = ordered(place, starts, np.arange(values.size))
             offsets, data = text_bytes(ids.take(pa.array(rows)))
             run.bytes = offsets[starts] - offsets[0]
             lengths = np.diff(offsets).astype(np.int32)
@@ -235,7 +235,7 @@ def _read(file: int, section: NDArray[Any], at: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _placed(hashes: Any, count: int) -> Any:
+def placed(hashes: Any, count: int) -> Any:
     """Return the bucket of each row, and where each bucket begins among rows in their order."""
     place, starts = np.empty(hashes.size, np.uint16), np.zeros(count + 1, np.int64)
     for i in range(hashes.size):
@@ -247,13 +247,13 @@ def _placed(hashes: Any, count: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _spread(place: Any, starts: Any, values: Any) -> Any:
-    """Return values in order of their buckets (a counting sort)."""
-    at, ordered = starts[:-1].copy(), np.empty_like(values)
+def ordered(place: Any, starts: Any, values: Any) -> Any:
+    """Return values in order of their buckets, as `placed` gives them (a counting sort)."""
+    at, made = starts[:-1].copy(), np.empty_like(values)
     for i in range(place.size):
-        ordered[at[place[i]]] = values[i]
+        made[at[place[i]]] = values[i]
         at[place[i]] += 1
-    return ordered
+    return made
 
 
 @njit(cache=True, nogil=True, inline="always")

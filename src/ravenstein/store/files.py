@@ -9,13 +9,14 @@ import hashlib
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
-from ravenstein.core.errors import SourceError, StoreError
+from ravenstein.core.errors import SourceError, StoreError, listed
 from ravenstein.core.schema import ColumnType
 
 try:
@@ -25,7 +26,6 @@ except ImportError:  # not on this system: nobody is kept out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     from ravenstein.core.schema import Table
 
@@ -263,6 +263,30 @@ def alone_in(folders: Collection[Path]) -> Iterator[None]:
                     fix="Wait until it ends, then run again.",
                 ) from None
         yield
+
+
+def refuse_others(folder: Path, own: Collection[str], what: str) -> None:
+    """Refuse to take the place of a folder that holds other things, or is the one you are in.
+
+    Args:
+        folder: The folder.
+        own: Names of what may be replaced.
+        what: What that is, such as "an earlier twin".
+
+    Raises:
+        StoreError: If it is so.
+    """
+    held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in held if name not in own]
+    yours = folder.resolve() == Path.cwd()
+    if others or folder.is_file() or yours:
+        raise StoreError(
+            "The folder cannot be replaced.",
+            expected=f"a new or empty folder, or {what} and nothing else; not the one you are in",
+            found="the folder you are in" if yours else listed(others, 3) or "a file",
+            where=str(folder),
+            fix="Choose another folder.",
+        )
 
 
 @contextlib.contextmanager

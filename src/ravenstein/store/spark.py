@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from ravenstein.core.errors import StoreError, StudyError
-from ravenstein.store.buckets import keyed_hash
+from ravenstein.store.buckets import keyed_hash, ordered, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -133,9 +133,8 @@ def blocks(order: tuple[int, int], ids: Any, values: NDArray[np.int32], count: i
         values: What is kept of each row [n].
         count: Number of buckets, a power of two, at most 65,536.
     """
-    place = (keyed_hash(ids, _KEY) >> np.uint64(48)).astype(np.uint16) & np.uint16(count - 1)
-    sorting = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[sorting], np.arange(count + 1))
+    place, starts = placed(keyed_hash(ids, _KEY), count)
+    sorting = ordered(place, starts, np.arange(values.size))
     whole = isinstance(ids, np.ndarray)
     sorted_ids = pa.array(ids[sorting]) if whole else ids.take(pa.array(sorting))
     rows = pa.record_batch(
