@@ -12,6 +12,7 @@ import typer
 
 from ravenstein import __version__
 from ravenstein.cli_border import border
+from ravenstein.cli_population import population
 from ravenstein.console import Progress, console, explained, print_error, say, silent
 from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Official migration and population statistics, from source to release.",
     epilog="Exit codes: 0 done, 2 wrong call, 3 study, 4 source, 5 table, 6 parameter, "
-    "7 estimate, 8 store, 9 account, 10 survey.",
+    "7 estimate, 8 store, 9 account, 10 survey, 11 demography.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 app.add_typer(border, name="border")
+app.add_typer(population, name="population")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
 InFolder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the study.")]
@@ -453,11 +455,16 @@ def _border(study: Study, run: Run) -> None:
 
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
-    from ravenstein.pipelines.population import population
+    from ravenstein.pipelines.population import population as summary_account
+    from ravenstein.pipelines.population_by_age import population_by_age
     from ravenstein.pipelines.release import release
 
+    def accounts(study: Study, run: Run) -> None:
+        summary_account(study, run)
+        population_by_age(study, run)
+
     known: dict[str, Callable[[Study, Run], None]] = {
-        "population": population,
+        "population": accounts,
         "passenger_survey": _passenger_survey,
         "border": _border,
         "release": release,

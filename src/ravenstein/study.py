@@ -150,6 +150,7 @@ class Source(_Section):
 
     kind: Literal[
         "myeb3",
+        "myeb2",
         "survey_contacts",
         "survey_shifts",
         "survey_nonresponse",
@@ -159,6 +160,7 @@ class Source(_Section):
         "border_movements",
     ] = Field(
         description="File family: myeb3 (summary components of change, local authorities); "
+        "myeb2 (detailed components of change, by sex and single year of age); "
         "border_movements (what the entry–exit system holds); or a "
         "table of the passenger survey: survey_contacts, survey_shifts, survey_nonresponse, "
         "survey_traffic and survey_unsampled, and survey_imbalance where that stage is wanted; "

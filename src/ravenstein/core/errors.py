@@ -118,6 +118,13 @@ class SurveyError(RavensteinError):
     exit_code = 10
 
 
+class DemographyError(RavensteinError):
+    """Counts, rates, margins or flows from which no demographic measure can be made."""
+
+    kind = "demography"
+    exit_code = 11
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like a mistyped one, or None where none is near.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ravenstein.core.errors import SourceError, StudyError
 from ravenstein.pipelines.passenger_survey import NEEDED
 from ravenstein.pipelines.population import missing_nations
-from ravenstein.pipelines.twin import COMPONENTS_FILE, make_twin
+from ravenstein.pipelines.twin import COMPONENTS_FILE, DETAIL_FILE, make_twin
 from ravenstein.store.files import write_text
 from ravenstein.store.readers.myeb3 import Myeb3, looks_like_myeb3, read_myeb3
 from ravenstein.study import FILE
@@ -51,6 +51,11 @@ _SOURCE = """
 kind = "myeb3"
 file = {file}
 areas = {areas}         # a file with another number of areas is refused
+"""
+_DETAIL = f"""
+[[sources]]
+kind = "myeb2"
+file = "twin/{DETAIL_FILE}"
 """
 _SURVEY = "".join(
     f'''
@@ -125,6 +130,7 @@ def _twin_study(folder: Path) -> str:
             designation=_quoted("Simulated data, for trying the system out"),
         )
         + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
+        + _DETAIL
         + _SURVEY
         + _BORDER
         + _SAMPLE_DESIGN

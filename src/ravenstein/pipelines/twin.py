@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ravenstein.twin.settings import Settings
 
 COMPONENTS_FILE = "views/components_of_change.csv"
+DETAIL_FILE = "views/detailed_components.csv"
 _FACTS = "twin.json"
 _OWN = ("views", "truth", _FACTS)
 
@@ -118,7 +119,8 @@ def _write(folder: Path, tables: dict[str, pa.Table], file: str, *, checked: boo
     with memory_store() as store:
         for name, rows in tables.items():
             if name not in TABLES:
-                write_csv(rows, folder / COMPONENTS_FILE)
+                # official files of other offices, in their own shape
+                write_csv(rows, folder / "views" / f"{name}.csv")
                 continue
             table = declared(name)
             shaped = as_declared(table, rows)

@@ -10,6 +10,8 @@ from ravenstein.tables import (
     geography,
     passenger_survey,
     population,
+    population_by_age,
+    registers,
     release,
     survey_results,
     truth,
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _ALL = (
     geography.AREAS,
     *population.TABLES,
+    *population_by_age.TABLES,
+    *registers.TABLES,
     *passenger_survey.TABLES,
     *survey_results.TABLES,
     *border.TABLES,

@@ -29,6 +29,19 @@ COMPONENTS = CodeList(
 OTHER_CHANGES = ("other_change", "special_change", "unattributable", "other_adjustment")
 """The components that together are the other changes of the account."""
 
+EFFECTS = {
+    "births": 1,
+    "deaths": -1,
+    "internal_in": 1,
+    "internal_out": -1,
+    "internal_net": 1,
+    "international_in": 1,
+    "international_out": -1,
+    "international_net": 1,
+    **dict.fromkeys(OTHER_CHANGES, 1),
+}
+"""How a component changes the stock: deaths and outflows are counted positive and take away."""
+
 OBSERVATION_STATUS = CodeList(
     "observation status",
     {"A": "Normal value", "O": "Missing value"},

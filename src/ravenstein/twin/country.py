@@ -20,7 +20,7 @@ from ravenstein.twin.people import (
     residents,
 )
 from ravenstein.twin.sources import border, passenger_survey
-from ravenstein.twin.sources.components import components_of_change
+from ravenstein.twin.sources.components import components_of_change, detailed_components
 from ravenstein.twin.tally import COMPONENTS
 
 if TYPE_CHECKING:
@@ -153,9 +153,11 @@ def summary(
         rows = _cells(counts.components[name], scale.first, codes)
         parts.append(rows.append_column("component", pa.array([name] * rows.num_rows)))
     tables["truth_components"] = pa.concat_tables(parts)
-    tables["components_of_change"] = components_of_change(
-        settings, known, counts.population, counts.components
-    )
+    for name, view in (
+        ("components_of_change", components_of_change),
+        ("detailed_components", detailed_components),
+    ):
+        tables[name] = view(settings, known, counts.population, counts.components)
     return tables
 
 

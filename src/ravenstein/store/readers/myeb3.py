@@ -8,7 +8,6 @@ edition is read from the content.
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,24 +16,21 @@ import pyarrow as pa
 
 from ravenstein.core.errors import SourceError
 from ravenstein.store.files import FileFacts, TextFile
-from ravenstein.store.readers.myeb3_header import STEMS, Header, read_header, refuse
-from ravenstein.tables.geography import (
-    LOCAL_AUTHORITY_PATTERN,
-    NATION_OF_LETTER,
-    NATIONS,
+from ravenstein.store.readers.areas import local_authority, nation_of
+from ravenstein.store.readers.myeb3_header import COUNTS, STEMS, Header, read_header
+from ravenstein.store.readers.text_table import (
+    LARGEST,
+    not_a_table,
+    refuse,
+    refuse_width,
+    whole_number,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-COUNTS = ("population", "births", "deaths", "internal_in", "internal_out",
-          "international_in", "international_out")  # fmt: skip
 MISSING_MARKS = frozenset({"", ":", "..", ".", "c", "[c]", "z", "[z]", "x", "[x]", "n/a", "na"})
-
-_INTEGER = re.compile(r"[-−]?\d+(?:\.0+)?", re.ASCII)
-_SEPARATED = re.compile(r"[-−]?\d{1,3}(?:[, \u00a0\u202f]\d{3})+(?:\.0+)?", re.ASCII)
-_LARGEST = 10**10  # more people than live on Earth: a slipped column, not a population
 
 
 @dataclass(frozen=True)
@@ -115,13 +111,7 @@ def read_myeb3(
         header = read_header(reader, shown, tuple(name.strip().lower() for name in ignore_columns))
         content = _rows(reader, header, shown)
     except csv.Error as error:
-        raise SourceError(
-            "The file is not a CSV table.",
-            expected="comma-separated values",
-            found=str(error),
-            where=f"{shown}, line {reader.line_num}",
-            fix="Download the file again.",
-        ) from None
+        raise not_a_table(f"{shown}, line {reader.line_num}", str(error)) from None
     boundaries = header.boundaries(geography, shown)
     label = edition or f"{header.years[0]}-{header.years[-1]}_geog{boundaries}"
     return Myeb3(
@@ -164,11 +154,10 @@ def _rows(reader: Iterable[list[str]], header: Header, shown: str) -> _Content:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != width:
-            problem = "A row is cut short: the file looks truncated, or this is a footnote."
-            if len(row) > width:
-                problem = "A row has too many columns."
-            refuse(where, problem, f"{width} columns", f"{len(row)}, {row[0][:30]!r} first")
-        code = _area_code(row[header.code].strip(), where, header)
+            refuse_width(row, width, where)
+        code = local_authority(
+            row[header.code].strip(), f"{where}, column {header.names[header.code]}"
+        )
         if code in codes:
             refuse(where, f"Area {code} is repeated.", "one row an area",
                     f"also in line {codes[code]}")  # fmt: skip
@@ -177,7 +166,10 @@ def _rows(reader: Iterable[list[str]], header: Header, shown: str) -> _Content:
         if not name:
             refuse(where, f"Area {code} has no name.", "a name", "an empty cell")
         names.append(name)
-        nations.append(_nation(row, code, where, header))
+        given = None if header.country is None else row[header.country].strip()
+        nations.append(
+            nation_of(code, given, f"{where}, column {header.names[header.country or 0]}")
+        )
         numbers = [
             _number(row[place], place in counts, where, header.names[place]) for place in places
         ]
@@ -191,39 +183,12 @@ def _rows(reader: Iterable[list[str]], header: Header, shown: str) -> _Content:
     return _Content(list(codes), names, nations, list(codes.values()), values, absent)
 
 
-def _area_code(code: str, where: str, header: Header) -> str:
-    if not re.fullmatch(LOCAL_AUTHORITY_PATTERN, code):
-        raise SourceError(
-            "An area code is not that of a local authority.",
-            expected="a GSS code E06…–E09…, W06…, S12…, N09… or 95A–95Z",
-            found=repr(code[:20]),
-            where=f"{where}, column {header.names[header.code]}",
-            fix="Remove totals of nations or regions (they are computed); correct the code.",
-        )
-    return code
-
-
-def _nation(row: list[str], code: str, where: str, header: Header) -> str:
-    letter = "N" if code.startswith("95") else code[0]
-    nation = NATION_OF_LETTER[letter]
-    if header.country is not None:
-        given = row[header.country].strip()
-        if given not in (letter, nation) and given.lower() != NATIONS.labels[nation].lower():
-            raise SourceError(
-                "The country of an area is not that of its code.",
-                expected=f"{letter} for {code}",
-                found=repr(given[:20]),
-                where=f"{where}, column {header.names[header.country]}",
-                fix="Correct the code or the country; a shifted row does this too.",
-            )
-    return nation
-
-
 def _number(text: str, is_count: bool, where: str, column: str) -> int | None:
     plain = text.strip()
     if plain.lower() in MISSING_MARKS:
         return None
-    if not _INTEGER.fullmatch(plain) and not _SEPARATED.fullmatch(plain):
+    number = whole_number(plain)
+    if number is None:
         raise SourceError(
             "A cell holds text where a whole number should stand.",
             expected="a whole number, or a mark for missing such as :",
@@ -231,9 +196,7 @@ def _number(text: str, is_count: bool, where: str, column: str) -> int | None:
             where=f"{where}, column {column}",
             fix="Correct the cell, or download the file again.",
         )
-    digits = plain.split(".", maxsplit=1)[0].replace("−", "-")
-    number = int(re.sub(r"[, \u00a0\u202f]", "", digits)) if len(digits) < 20 else _LARGEST
-    if (is_count and number < 0) or abs(number) >= _LARGEST:
+    if (is_count and number < 0) or abs(number) >= LARGEST:
         raise SourceError(
             "A number is impossible.",
             expected="0 or more people" if is_count else "a number of people",

@@ -63,6 +63,51 @@ def components_of_change(
     return pa.table(columns)
 
 
+def detailed_components(
+    settings: Settings, areas: Areas, population: Ints, components: dict[str, Ints]
+) -> pa.Table:
+    """Return the twin's detailed components of change, one row an area, sex and age.
+
+    Args:
+        settings: The settings.
+        areas: The areas.
+        population: Residents at each mid-year [years, areas, 2, ages].
+        components: Components of change of each year, of the same shape.
+
+    Returns:
+        Columns as the official file has them: code, name, country, sex, age, then population,
+        births, deaths, net internal and international migration and the three other changes by
+        year [persons], which are 0 in the twin. Nothing is rounded here, so sums of nation Y
+        differ from the summary file by its rounding.
+    """
+    first, last = settings.scale.first, settings.scale.last
+    digits = last % 100
+    shape = population.shape[1:]
+    area, sex, age = (place.ravel() for place in np.indices(shape))
+    nothing = np.zeros(area.size, dtype=np.int64)
+    columns: dict[str, Any] = {
+        f"ladcode{digits:02d}": pa.array(areas.codes).take(pa.array(area)),
+        f"laname{digits:02d}": pa.array(areas.names).take(pa.array(area)),
+        "country": pa.array(areas.nations).take(pa.array(area)),
+        "sex": sex + 1,
+        "age": age,
+        f"population_{first}": population[0].ravel(),
+    }
+    for year in range(first + 1, last + 1):
+        own = {name: values[year - first].ravel() for name, values in components.items()}
+        columns |= {
+            f"births_{year}": own["births"],
+            f"deaths_{year}": own["deaths"],
+            f"internal_net_{year}": own["internal_in"] - own["internal_out"],
+            f"international_net_{year}": own["international_in"] - own["international_out"],
+            f"unattrib_{year}": nothing,
+            f"special_change_{year}": nothing,
+            f"other_adjust_{year}": nothing,
+            f"population_{year}": population[year - first].ravel(),
+        }
+    return pa.table(columns)
+
+
 def _published(flows: dict[str, Ints], rounds: NDArray[np.bool_], to: int) -> dict[str, Ints]:
     inside, outside = flows["internal_in"], flows["internal_out"]
     immigrants = _rounded(flows["international_in"], rounds, to)

@@ -1,0 +1,1 @@
+"""Demography: ages, life tables, rates, smoothing, schedules, raking, rounding, gross flows."""

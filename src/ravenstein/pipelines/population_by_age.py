@@ -1,0 +1,172 @@
+"""Population by age: detailed components of change, and the account of every cell."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.core.errors import AccountError
+from ravenstein.population.account import parameters
+from ravenstein.population.account_by_age import change_rows, checks, stock_rows
+from ravenstein.population.roll_forward import Account, Cells, account_of
+from ravenstein.store.files import inside
+from ravenstein.store.provenance import FromFile, FromTable
+from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
+from ravenstein.tables.population import POPULATION_COMPONENTS, POPULATION_ESTIMATES
+from ravenstein.tables.population_by_age import (
+    CHANGES_BY_AGE,
+    CHECKS_BY_AGE,
+    OPEN_AGE,
+    POPULATION_BY_AGE,
+    RESIDUAL,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ravenstein.store.run import Run
+    from ravenstein.study import Source, Study
+
+_COMPARED = ("population", "births", "deaths", "internal_net", "international_net")
+_SAME_CELLS = ("edition in {edition}", "area in {area}", "sex in {sex}", "age in {age}",
+               "year in {year}")  # fmt: skip
+
+
+def population_by_age(study: Study, run: Run) -> None:
+    """Read detailed components of change, balance every cell and compare with published totals.
+
+    A study without such files has no account by age.
+
+    Raises:
+        SourceError: If a file is not what its reader expects.
+        AccountError: If a cell differs by more than rounding explains, unless the study allows it.
+    """
+    sources = study.of_kind("myeb2")
+    if not sources:
+        return
+    with run.step("Read the detailed components of change") as step:
+        files = [read_detail(study, source) for source in sources]
+        accounts = [account_of_file(file) for file in files]
+        step.note = "; ".join(
+            f"{file.edition}: {file.areas.num_rows} areas × 2 × {OPEN_AGE + 1} ages × "
+            f"{len(file.years)} years" for file in files
+        )  # fmt: skip
+    pairs = list(zip(files, accounts, strict=True))
+    with run.step("Balance the account by sex and age") as step:
+        for file, account in pairs:
+            run.warnings += residual_warnings(study, file, account)
+        changes = _write(run, pairs)
+        cells = sum(account.residual.size for account in accounts)
+        off = sum(int((account.residual != 0).sum()) for account in accounts)
+        step.note = f"{cells:,} cells, {off:,} with a {RESIDUAL}; {changes:,} changes"
+    with run.step("Compare the account by age with published totals") as step:
+        published = _published(run) if study.of_kind("myeb3") else {}
+        rows = [
+            checks(file.edition, account, _totals(account.cells, published.get(file.edition, {})))
+            for file, account in pairs
+        ]
+        tables = ("population_by_age", "population_changes_by_age")
+        inputs = [FromTable(name, ("edition in {edition}", "year in {year}")) for name in tables]
+        found = run.write(CHECKS_BY_AGE, pa.concat_tables(rows), method=checks, inputs=inputs)
+        step.note = f"{found.rows} checks"
+
+
+def _write(run: Run, pairs: Sequence[tuple[Myeb2, Account]]) -> int:
+    """Write stocks and changes; return the number of changes."""
+    origins = [_origin(file) for file, _ in pairs]
+    stocks = [stock_rows(file.edition, a.cells, a.population) for file, a in pairs]
+    run.write(POPULATION_BY_AGE, pa.concat_tables(stocks), method=read_myeb2, inputs=origins)
+    changes = [change_rows(file.edition, account) for file, account in pairs]
+    inputs = [FromTable("population_by_age", _SAME_CELLS), *origins]
+    rows = pa.concat_tables(changes)
+    return run.write(CHANGES_BY_AGE, rows, method=account_of, inputs=inputs).rows
+
+
+def read_detail(study: Study, source: Source) -> Myeb2:
+    """Read one file of detailed components of a study."""
+    return read_myeb2(
+        inside(study.folder, source.file, study.data_folders),
+        source.file,
+        edition=source.edition,
+        geography=source.geography,
+        ignore_columns=source.ignore_columns,
+    )
+
+
+def account_of_file(file: Myeb2) -> Account:
+    """Return the account of a file of detailed components."""
+    areas = tuple(file.areas["area"].to_pylist())
+    return account_of(file.population, file.components, Cells(areas, file.years, OPEN_AGE + 1))
+
+
+def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
+    """Say which cells do not balance.
+
+    Raises:
+        AccountError: If a cell differs by more than its nation's rounding and the study does not
+            allow it.
+    """
+    off = account.residual != 0
+    if not off.any():
+        return []
+    rounding = parameters()["rounding"]
+    nations = file.areas["nation"].to_pylist()
+    limit = np.array(
+        [
+            [rounding.at(dt.date(year, 6, 30)).get(nation, 0) for nation in nations]
+            for year in account.cells.years[1:]
+        ]
+    )
+    beyond = np.abs(account.residual) > limit[..., None, None]
+    cells = account.cells.named(off, account.residual)
+    if beyond.any() and not study.population.allow_unbalanced:
+        raise AccountError(
+            "The account by age does not balance.",
+            expected="stock = stock a year younger before + births − deaths + net migration + "
+            "other changes, in every cell",
+            found=account.cells.named(beyond, account.residual),
+            where=file.facts.name,
+            fix="Correct the source; or publish the residuals with [population] "
+            "allow_unbalanced = true.",
+        )
+    return [f"{file.edition}: the account by age has residuals in {cells}."]
+
+
+def _origin(file: Myeb2) -> FromFile:
+    return FromFile(
+        name=file.facts.name,
+        sha256=file.facts.sha256,
+        rows=file.areas.num_rows * 2 * (OPEN_AGE + 1),
+        column=file.code_column,
+        key="area",
+        applies={"edition": file.edition},
+    )
+
+
+def _published(run: Run) -> dict[str, dict[tuple[str, str, int], int]]:
+    """Return published totals by edition: by component, area and year."""
+    found: dict[str, dict[tuple[str, str, int], int]] = {}
+    for table, name in ((POPULATION_ESTIMATES, "population"), (POPULATION_COMPONENTS, "persons")):
+        for row in run.store.collect(run.read(table)).to_pylist():
+            if row[name] is not None:
+                key = (row.get("component", "population"), row["area"], row["year"])
+                found.setdefault(row["edition"], {})[key] = row[name]
+    return found
+
+
+def _totals(
+    cells: Cells, published: dict[tuple[str, str, int], int]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the totals that are published for all areas and years of an account."""
+    found = {}
+    for name in _COMPARED:
+        years = cells.years if name == "population" else cells.years[1:]
+        keys = [[(name, area, year) for area in cells.areas] for year in years]
+        if all(key in published for line in keys for key in line):
+            found[name] = np.array([[published[key] for key in line] for line in keys])
+    return found

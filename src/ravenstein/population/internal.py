@@ -1,0 +1,204 @@
+"""Internal migration: register snapshots matched from year to year, and flows of areas by age."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+
+from ravenstein.core.errors import AccountError, listed
+from ravenstein.population.roll_forward import SEXES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    Rows = nw.LazyFrame[Any]
+    Floats = NDArray[np.float64]
+    Numbers = NDArray[Any]
+
+_OPEN_AGE = 90
+
+
+def at_term_time(snapshot: Rows, students: Rows) -> Rows:
+    """Put students where they live in term time.
+
+    Args:
+        snapshot: Rows of `register_snapshot`.
+        students: Rows of `student_addresses`, at the same time.
+
+    Returns:
+        The snapshot; a student's area is that of term time, others keep theirs. Students who are
+        not on the register stay out: they are counted where they come from or arrive.
+    """
+    term = students.select("person", term=nw.col("area"))
+    joined = snapshot.join(term, on="person", how="left")
+    area = nw.when(nw.col("term").is_null()).then(nw.col("area")).otherwise(nw.col("term"))
+    return joined.with_columns(area=area).drop("term")
+
+
+def matched_moves(before: Rows, after: Rows, mid_year: int) -> Rows:
+    """Count those who are in another area than a year before, and those on one list only.
+
+    Args:
+        before: Rows of `register_snapshot` at the mid-year before.
+        after: Rows of `register_snapshot` at the mid-year.
+        mid_year: The mid-year (30 June) at which ages are taken.
+
+    Returns:
+        Rows `origin`, `destination`, `sex`, `age` (completed years at mid-year, 90 for 90 and
+        over), `persons`. An origin that is missing: on the later list only (born, immigrated or
+        newly registered); a destination that is missing: on the earlier one only. These are no
+        internal moves. Several moves of one person within the year are one; sex and birth date
+        are those of the later list, where there is one.
+
+    Source:
+        ONS, Population estimates for the UK, mid-year: methods guide, internal migration:
+        comparing patient registers of two years, moves of those on both.
+    """
+    names = ("area", "sex", "birth_date")
+    earlier = before.select("person", **{f"{name}_before": nw.col(name) for name in names})
+    both = earlier.join(after.select("person", *names), on="person", how="full")
+    both = both.with_columns(
+        **{
+            name: nw.when(nw.col(name).is_null())
+            .then(nw.col(f"{name}_before"))
+            .otherwise(nw.col(name))
+            for name in ("sex", "birth_date")
+        }
+    )
+    stayed = nw.col("area") == nw.col("area_before")
+    moved = both.filter(~stayed.fill_null(value=False))
+    birth = nw.col("birth_date")
+    later = (birth.dt.month() > 6).cast(nw.Int64)
+    age = mid_year - birth.dt.year().cast(nw.Int64) - later
+    top = nw.when(age > _OPEN_AGE).then(nw.lit(_OPEN_AGE)).otherwise(age)
+    return (
+        moved.select(
+            origin=nw.col("area_before"),
+            destination=nw.col("area"),
+            sex=nw.col("sex"),
+            age=top.cast(nw.Int64),
+        )
+        .group_by("origin", "destination", "sex", "age")
+        .agg(persons=nw.len().cast(nw.Int64))
+    )
+
+
+def flow_array(moves: pa.Table, areas: tuple[str, ...], ages: int = _OPEN_AGE + 1) -> Numbers:
+    """Turn rows of moves into an array; moves from or to nowhere are left out.
+
+    Args:
+        moves: Rows `origin`, `destination`, `sex`, `age`, `persons`.
+        areas: The areas, in order.
+        ages: Number of single ages.
+
+    Returns:
+        Persons [origins, destinations, sexes, ages].
+
+    Raises:
+        AccountError: If an area, sex or age is not known.
+    """
+    inside = moves.filter(moves["origin"].is_valid()).combine_chunks()
+    inside = inside.filter(inside["destination"].is_valid())
+    at = {code: place for place, code in enumerate(areas)}
+    columns = {name: inside[name].to_pylist() for name in ("origin", "destination")}
+    unknown = sorted({code for codes in columns.values() for code in codes} - set(at))
+    age = inside["age"].to_numpy()
+    sex = inside["sex"].to_pylist()
+    if unknown or set(sex) - set(SEXES) or (age < 0).any() or (age >= ages).any():
+        raise AccountError(
+            "Moves do not fit the account.",
+            expected=f"areas of the account, sexes {' and '.join(SEXES)}, ages 0 to {ages - 1}",
+            found=f"areas {listed(unknown) or 'that fit'}, "
+            f"{int(((age < 0) | (age >= ages)).sum())} rows of other ages",
+            where="internal moves",
+            fix="Bring both snapshots to one geography edition; correct birth dates.",
+        )
+    flows = np.zeros((len(areas), len(areas), len(SEXES), ages), dtype=np.int64)
+    place = [np.array([at[code] for code in columns[name]], dtype=np.int64) for name in columns]
+    np.add.at(
+        flows,
+        (*place, np.array([SEXES.index(s) for s in sex], dtype=np.int64), age),
+        inside["persons"].to_numpy(),
+    )
+    return flows
+
+
+def gross_of(flows: Numbers) -> tuple[Numbers, Numbers]:
+    """Return inflows and outflows of areas: every move is one of each, so they add alike.
+
+    Args:
+        flows: Moves [origins, destinations, sexes, ages].
+
+    Returns:
+        Inflows and outflows [areas, sexes, ages].
+
+    Raises:
+        AccountError: If there are moves within an area, or negative ones.
+
+    >>> into, out = gross_of(np.array([[[[0]], [[3]]], [[[1]], [[0]]]]))
+    >>> into.ravel().tolist(), out.ravel().tolist()
+    ([1, 3], [3, 1])
+    """
+    within = flows[np.arange(flows.shape[0]), np.arange(flows.shape[0])]
+    if (within != 0).any() or (flows < 0).any():
+        raise AccountError(
+            "Flows between areas hold moves within one, or negative ones.",
+            expected="0 on the diagonal, 0 or more elsewhere",
+            found=f"{int((within != 0).sum())} cells within areas, {int((flows < 0).sum())} "
+            "negative",
+            where="internal flows",
+            fix="Leave out moves within areas: they change no area's population.",
+        )
+    return flows.sum(axis=0), flows.sum(axis=1)
+
+
+def leavers_adjustment(stayed: Any, moved: Any, share: Any) -> Floats:
+    r"""Return moves of former students that registers have not seen yet.
+
+    Args:
+        stayed: Those who have left higher education in the year and are still on the register
+            where they studied [areas, sexes, ages].
+        moved: Those who are on it elsewhere by now [areas of study, destinations, sexes, ages].
+        share: Share of leavers who do leave the area, from a source that knows, such as the
+            survey of leavers [sexes, ages] or with areas before.
+
+    Returns:
+        Further moves [areas of study, destinations, sexes, ages], never more than `stayed`; where
+        nobody of a cell has been seen to move, they go where all leavers of the area go, and if
+        there are none, where all leavers go.
+
+    Notes:
+        $F_{od} = \max\left(0,\ s\,(S_o + \textstyle\sum_d M_{od}) - \sum_d M_{od}\right) p_{od}$
+        with the destinations' shares $p$ of those seen to move.
+
+    Source:
+        ONS, Population estimates for the UK, mid-year: methods guide, internal migration: higher
+        education leavers adjustment.
+
+    >>> moved = np.zeros((2, 2, 1, 1)); moved[0, 1] = 20
+    >>> leavers_adjustment(np.array([[[80.0]], [[0.0]]]), moved, np.array([[0.6]]))[0, 1].tolist()
+    [[40.0]]
+    """
+    still, seen = np.asarray(stayed, dtype=np.float64), np.asarray(moved, dtype=np.float64)
+    gone = seen.sum(axis=1)
+    more = np.clip(np.asarray(share) * (still + gone) - gone, 0.0, still)
+    by_area = seen.sum(axis=(2, 3))
+    overall = by_area.sum(axis=0) * (1 - np.eye(by_area.shape[0]))
+    pattern = np.where(by_area.sum(axis=1, keepdims=True) > 0, by_area, overall)
+    total = gone[:, None]
+    shares = np.where(total > 0, seen, pattern[:, :, None, None])
+    sums = shares.sum(axis=1, keepdims=True)
+    stuck = (sums[:, 0] == 0) & (more > 0)
+    if stuck.any():
+        raise AccountError(
+            "Leavers have nowhere to go.",
+            expected="leavers seen to move somewhere",
+            found=f"{int(stuck.sum())} cells without any",
+            where="leavers' adjustment",
+            fix="Give moves of leavers of an earlier year.",
+        )
+    return np.asarray(more[:, None] * np.divide(shares, sums, out=np.zeros_like(shares),
+                                                where=sums > 0))  # fmt: skip
