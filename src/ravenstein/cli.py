@@ -276,23 +276,30 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
 
     study = read_study(folder)
     good, wrong = check_sources(study)
-    survey: list[str] = []
+    others: list[str] = []
+    if study.of_kind("myeb2"):
+        from ravenstein.pipelines import population_by_age as by_age
+
+        details, also_wrong = by_age.check_details(study)
+        others += [f"by age, {by_age.described(file)}" for file in details]
+        wrong += also_wrong
     if study.survey:
         from ravenstein.pipelines.passenger_survey import check_survey
 
         survey, also_wrong = check_survey(study)
+        others += survey
         wrong += also_wrong
     if as_json:
         found = [
             {"file": f.facts.name, "edition": f.edition, "sha256": f.facts.sha256} for f in good
-        ] + [{"survey": words} for words in survey]
+        ] + [{"other": words} for words in others]
         status = "failed" if wrong else "complete"
         errors = [error.as_dict() for error in wrong]
         print(json.dumps({"status": status, "sources": found, "errors": errors}))
     else:
         for file in good:
             say(f"✓ {described(file)}")
-        for words in survey:
+        for words in others:
             say(f"✓ {words}")
         for note in missing_nations(good) if good else ():
             say(f"warning: {note}")

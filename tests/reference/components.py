@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ravenstein.core.errors import RavensteinError, SourceError
+from ravenstein.core.errors import RavensteinError
 from ravenstein.population.account import balance, parameters
 from ravenstein.population.areas import with_nations
 from ravenstein.population.roll_forward import Cells, account_of
 from ravenstein.store.database import memory_store
 from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
-from ravenstein.store.readers.myeb3 import Myeb3, read_myeb3
+from ravenstein.store.readers.myeb3 import Myeb3, has_ages, read_myeb3
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import POPULATION_COMPONENTS, POPULATION_ESTIMATES
 
@@ -27,18 +27,9 @@ WORST = 5
 
 def residuals(path: Path) -> tuple[str, list[tuple[str, int, int]], int]:
     """Return what the file is, (cell, residual, rounding) where a residual is, and all cells."""
-    try:
-        detailed = read_myeb2(path, path.name)
-    except SourceError as refused:
-        try:
-            return _summary(read_myeb3(path, path.name))
-        except SourceError:
-            # the header says which of both it wants to be
-            start = path.open("rb").read(1 << 12).lower() if path.is_file() else b""
-            if b"sex" in start and b"age" in start:
-                raise refused from None
-            raise
-    return _detail(detailed)
+    if has_ages(path):
+        return _detail(read_myeb2(path, path.name))
+    return _summary(read_myeb3(path, path.name))
 
 
 def _detail(file: Myeb2) -> tuple[str, list[tuple[str, int, int]], int]:

@@ -11,14 +11,19 @@ from ravenstein.pipelines.passenger_survey import NEEDED
 from ravenstein.pipelines.population import missing_nations
 from ravenstein.pipelines.twin import COMPONENTS_FILE, DETAIL_FILE, make_twin
 from ravenstein.store.files import write_text
-from ravenstein.store.readers.myeb3 import Myeb3, looks_like_myeb3, read_myeb3
+from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
+from ravenstein.store.readers.myeb3 import (
+    Myeb3,
+    has_ages,
+    looks_like_components,
+    read_myeb3,
+)
 from ravenstein.study import FILE
 from ravenstein.twin.settings import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TWIN_FILE = f"twin/{COMPONENTS_FILE}"
 _SOURCE_OF_MYEB3 = (
     "Source: Office for National Statistics, National Records of Scotland, Northern Ireland "
     "Statistics and Research Agency, mid-year population estimates (MYEB3). Contains public sector "
@@ -48,14 +53,9 @@ designation = {designation}
 """
 _SOURCE = """
 [[sources]]
-kind = "myeb3"
+kind = "{kind}"
 file = {file}
 areas = {areas}         # a file with another number of areas is refused
-"""
-_DETAIL = f"""
-[[sources]]
-kind = "myeb2"
-file = "twin/{DETAIL_FILE}"
 """
 _SURVEY = "".join(
     f'''
@@ -129,8 +129,8 @@ def _twin_study(folder: Path) -> str:
             geography=small.scale.last,
             designation=_quoted("Simulated data, for trying the system out"),
         )
-        + _SOURCE.format(file=_quoted(_TWIN_FILE), areas=small.scale.areas)
-        + _DETAIL
+        + _source("myeb3", f"twin/{COMPONENTS_FILE}", small.scale.areas)
+        + _source("myeb2", f"twin/{DETAIL_FILE}", small.scale.areas)
         + _SURVEY
         + _BORDER
         + _SAMPLE_DESIGN
@@ -139,22 +139,27 @@ def _twin_study(folder: Path) -> str:
 
 def _official_study(folder: Path, data: Path) -> tuple[str, list[str]]:
     found: dict[str, Myeb3] = {}
+    details: dict[str, Myeb2] = {}
     notes: list[str] = []
     for path in sorted(data.rglob("*")):
         if path.suffix.lower() != ".csv" or not path.is_file():
             continue
         name = os.path.relpath(path, folder)
+        if not looks_like_components(path):
+            continue
         try:
-            file = read_myeb3(path, name)
+            file = read_myeb2(path, name) if has_ages(path) else read_myeb3(path, name)
         except SourceError as error:
-            if looks_like_myeb3(path):
-                notes.append(f"Not used: {error.where}: {error.problem} (found: {error.found})")
+            notes.append(f"Not used: {error.where}: {error.problem} (found: {error.found})")
             continue
-        if file.edition in found:
-            other = found[file.edition].facts.name
+        same = found.get(file.edition) if isinstance(file, Myeb3) else details.get(file.edition)
+        if same:
+            other = same.facts.name
             notes.append(f"Not used: {name}: the same edition as {other}. Choose in study.toml.")
-            continue
-        found[file.edition] = file
+        elif isinstance(file, Myeb3):
+            found[file.edition] = file
+        else:
+            details[file.edition] = file
     if not found:
         raise SourceError(
             "No summary components of change file (MYEB3) was found.",
@@ -179,10 +184,13 @@ def _official_study(folder: Path, data: Path) -> tuple[str, list[str]]:
         geography=latest.geography,
         designation=_quoted("Trial release from published official figures"),
     )
-    text += "".join(
-        _SOURCE.format(file=_quoted(file.facts.name), areas=file.areas.num_rows) for file in files
-    )
+    for kind, chosen in (("myeb3", files), ("myeb2", list(details.values()))):
+        text += "".join(_source(kind, f.facts.name, f.areas.num_rows) for f in chosen)
     return text, notes
+
+
+def _source(kind: str, name: str, areas: int) -> str:
+    return _SOURCE.format(kind=kind, file=_quoted(name), areas=areas)
 
 
 def _quoted(text: str) -> str:

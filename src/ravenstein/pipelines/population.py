@@ -148,15 +148,25 @@ def read_source(study: Study, source: Source) -> Myeb3:
         geography=source.geography,
         ignore_columns=source.ignore_columns,
     )
-    if source.areas is not None and source.areas != file.areas.num_rows:
+    refuse_other_areas(study, source, file.areas)
+    return file
+
+
+def refuse_other_areas(study: Study, source: Source, areas: pa.Table) -> None:
+    """Refuse areas of a source that are not those the study says it holds.
+
+    Raises:
+        SourceError: If their number differs, or real ones and simulated ones are mistaken.
+    """
+    if source.areas is not None and source.areas != areas.num_rows:
         raise SourceError(
             "A source does not have the number of areas the study expects.",
             expected=f"{source.areas} areas",
-            found=f"{file.areas.num_rows}",
+            found=f"{areas.num_rows}",
             where=source.file,
             fix="Download the file again if it is cut short; or correct `areas` in study.toml.",
         )
-    invented = TWIN_NATIONS & set(file.areas["nation"].to_pylist())
+    invented = TWIN_NATIONS & set(areas["nation"].to_pylist())
     if invented and not study.study.simulated:
         raise SourceError(
             "A source holds areas of the simulated twin.",
@@ -165,7 +175,6 @@ def read_source(study: Study, source: Source) -> Myeb3:
             where=source.file,
             fix="Correct the codes; or say simulated = true under [study].",
         )
-    return file
 
 
 def missing_nations(files: list[Myeb3]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.core.errors import AccountError
+from ravenstein.core.errors import AccountError, RavensteinError, StudyError, listed
+from ravenstein.pipelines.population import refuse_other_areas
 from ravenstein.population.account import parameters
 from ravenstein.population.account_by_age import change_rows, checks, stock_rows
 from ravenstein.population.roll_forward import Account, Cells, account_of
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
     from ravenstein.study import Source, Study
 
 _COMPARED = ("population", "births", "deaths", "internal_net", "international_net")
-_SAME_CELLS = ("edition in {edition}", "area in {area}", "sex in {sex}", "age in {age}",
-               "year in {year}")  # fmt: skip
+# a cell and the cell it comes from: a year younger a year before
+_BEHIND = (
+    "edition in {edition}",
+    "area in {area}",
+    "sex in {sex}",
+    "(age in {age} or age + 1 in {age})",
+    "(year in {year} or year + 1 in {year})",
+)
 
 
 def population_by_age(study: Study, run: Run) -> None:
@@ -51,11 +58,9 @@ def population_by_age(study: Study, run: Run) -> None:
         return
     with run.step("Read the detailed components of change") as step:
         files = [read_detail(study, source) for source in sources]
+        _refuse_repeated(files)
         accounts = [account_of_file(file) for file in files]
-        step.note = "; ".join(
-            f"{file.edition}: {file.areas.num_rows} areas × 2 × {OPEN_AGE + 1} ages × "
-            f"{len(file.years)} years" for file in files
-        )  # fmt: skip
+        step.note = "; ".join(described(file) for file in files)
     pairs = list(zip(files, accounts, strict=True))
     with run.step("Balance the account by sex and age") as step:
         for file, account in pairs:
@@ -82,20 +87,50 @@ def _write(run: Run, pairs: Sequence[tuple[Myeb2, Account]]) -> int:
     stocks = [stock_rows(file.edition, a.cells, a.population) for file, a in pairs]
     run.write(POPULATION_BY_AGE, pa.concat_tables(stocks), method=read_myeb2, inputs=origins)
     changes = [change_rows(file.edition, account) for file, account in pairs]
-    inputs = [FromTable("population_by_age", _SAME_CELLS), *origins]
+    inputs: list[FromTable | FromFile] = [FromTable("population_by_age", _BEHIND), *origins]
     rows = pa.concat_tables(changes)
     return run.write(CHANGES_BY_AGE, rows, method=account_of, inputs=inputs).rows
 
 
 def read_detail(study: Study, source: Source) -> Myeb2:
-    """Read one file of detailed components of a study."""
-    return read_myeb2(
+    """Read one file of detailed components and compare it with what the study says it holds.
+
+    Raises:
+        SourceError: If it lies outside the study, cannot be read, or has other areas.
+    """
+    file = read_myeb2(
         inside(study.folder, source.file, study.data_folders),
         source.file,
         edition=source.edition,
         geography=source.geography,
         ignore_columns=source.ignore_columns,
     )
+    refuse_other_areas(study, source, file.areas)
+    return file
+
+
+def check_details(study: Study) -> tuple[list[Myeb2], list[RavensteinError]]:
+    """Read every source of the account by age and balance it, without a store.
+
+    Returns:
+        The files that are good, and what is wrong with the others.
+    """
+    good: list[Myeb2] = []
+    wrong: list[RavensteinError] = []
+    for source in study.of_kind("myeb2"):
+        try:
+            file = read_detail(study, source)
+            residual_warnings(study, file, account_of_file(file))
+            good.append(file)
+        except RavensteinError as error:
+            wrong.append(error)
+    return good, wrong
+
+
+def described(file: Myeb2) -> str:
+    """Say in a few words what a file holds."""
+    ages = f"2 × {OPEN_AGE + 1} ages"
+    return f"{file.edition}: {file.areas.num_rows} areas × {ages} × {len(file.years)} years"
 
 
 def account_of_file(file: Myeb2) -> Account:
@@ -135,6 +170,18 @@ def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
             "allow_unbalanced = true.",
         )
     return [f"{file.edition}: the account by age has residuals in {cells}."]
+
+
+def _refuse_repeated(files: Sequence[Myeb2]) -> None:
+    names = [file.edition for file in files]
+    if len(set(names)) < len(names):
+        raise StudyError(
+            "Two sources hold the same edition by age.",
+            expected="a different edition in each source of the kind myeb2",
+            found=listed(names),
+            where="study.toml, [[sources]]",
+            fix="Remove one, or name them apart with edition = NAME.",
+        )
 
 
 def _origin(file: Myeb2) -> FromFile:

@@ -8,6 +8,7 @@ edition is read from the content.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,14 +128,24 @@ def read_myeb3(
     )
 
 
-def looks_like_myeb3(path: Path) -> bool:
+def looks_like_components(path: Path) -> bool:
     """Say whether a file names populations and births by year, readable as a whole or not."""
+    start = _start(path)
+    return b"population_" in start and b"births_" in start
+
+
+def has_ages(path: Path) -> bool:
+    """Say whether a file of components has columns of sex and age: MYEB2, not MYEB3."""
+    names = re.split(rb"[\s,;\"]+", _start(path))
+    return b"age" in names and bool({b"sex", b"gender"} & set(names))
+
+
+def _start(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            start = stream.read(1 << 16).lower().replace(b"\0", b"")
+            return stream.read(1 << 16).lower().replace(b"\0", b"")
     except OSError:
-        return False
-    return b"population_" in start and b"births_" in start
+        return b""
 
 
 def _rows(reader: Iterable[list[str]], header: Header, shown: str) -> _Content:
