@@ -64,7 +64,7 @@ def test_rates_say_what_they_do_without_exposure():
     events, under = np.array([2.0, 1, 4]), np.array([100.0, 0, 100])
     with pytest.raises(DemographyError, match="events without exposure") as error:
         rates(events, under)
-    assert error.value.found == "1 cells, at (1,)"
+    assert error.value.found == "1 cell, at (1,)"
     assert np.isnan(rates(events, under, without="missing")[1])
     # 2 + 1 + 4 events over 200 person-years of the ages around
     assert rates(events, under, without="neighbours").tolist() == [0.02, 0.035, 0.04]

@@ -121,7 +121,7 @@ def test_more_leave_than_are_there():
     too_many = flows(births=[0, 0, 0], deaths=[0, 7, 0])
     with pytest.raises(AccountError) as error:
         roll_forward(opening, too_many, ONE)
-    assert error.value.found == "1 cells: A M 1 2002: -2"
+    assert error.value.found == "1 cell: A M 1 2002: -2"
     account = roll_forward(opening, too_many, ONE, short="residual")
     assert account.population[1, 0, 0].tolist() == [0, 0, 2]
     assert account.residual[0, 0, 0].tolist() == [0, 2, 0]

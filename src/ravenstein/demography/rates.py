@@ -92,7 +92,7 @@ def _take_neighbours(found: Floats, gone: NDArray[np.bool_], events: Floats, und
 
 def _cells(where: NDArray[np.bool_]) -> str:
     places = [str(tuple(int(p) for p in place)) for place in np.argwhere(where)]
-    return f"{len(places)} cells, at {listed(places)}"
+    return f"{len(places)} cell{'s' if len(places) > 1 else ''}, at {listed(places)}"
 
 
 def _error(what: str, found: str, expected: str) -> DemographyError:

@@ -56,7 +56,7 @@ class Cells:
             f"{values[y, a, s, x]:g}"
             for y, a, s, x in places
         ]
-        return f"{len(words)} cells: {listed(words)}"
+        return f"{len(words)} cell{'s' if len(words) > 1 else ''}: {listed(words)}"
 
     def age(self, place: int) -> str:
         """Return the label of an age, `90+` for the open one."""
