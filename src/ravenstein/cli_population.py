@@ -38,6 +38,19 @@ Components = Annotated[
         "international_out, … May be repeated.",
     ),
 ]
+Moves = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Moves by origin, destination, sex, age, year, for internal flows."
+    ),
+]
+Statics = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Armed forces, prisoners, boarders at every mid-year: they do not age.",
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 Changes = Annotated[
     Path | None,
@@ -58,6 +71,8 @@ def account(  # noqa: PLR0913  (each an option of the command)
     detail: Detail = None,
     stocks: Stocks = None,
     component: Components = None,
+    moves: Moves = None,
+    statics: Statics = None,
     out: Out,
     code_changes: Changes = None,
     geography: ToYear = None,
@@ -69,7 +84,14 @@ def account(  # noqa: PLR0913  (each an option of the command)
     from ravenstein.pipelines.population_files import AccountJob
 
     job = AccountJob(
-        detail, stocks, _files(component), changes=code_changes, geography=geography, csv=csv
+        detail,
+        stocks,
+        _files(component),
+        moves,
+        statics,
+        changes=code_changes,
+        geography=geography,
+        csv=csv,
     )
     _run(out, job, quiet=quiet, as_json=as_json)
 
@@ -80,6 +102,8 @@ def roll_forward(  # noqa: PLR0913  (each an option of the command)
     detail: Detail = None,
     stocks: Stocks = None,
     component: Components = None,
+    moves: Moves = None,
+    statics: Statics = None,
     out: Out,
     code_changes: Changes = None,
     geography: ToYear = None,
@@ -113,6 +137,8 @@ def roll_forward(  # noqa: PLR0913  (each an option of the command)
         detail,
         stocks,
         _files(component),
+        moves,
+        statics,
         roll=True,
         short="residual" if allow_short else "refuse",
         errors=_errors(error),
@@ -123,6 +149,30 @@ def roll_forward(  # noqa: PLR0913  (each an option of the command)
         csv=csv,
     )
     _run(out, job, quiet=quiet, as_json=as_json)
+
+
+@population.command("moves")
+def register_moves(
+    before: Annotated[
+        Path, typer.Argument(metavar="BEFORE", help="The register at the mid-year before.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="The register at the mid-year.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="CSV for the moves.")],
+    mid_year: Annotated[int, typer.Option(help="The mid-year (30 June) at which ages are taken.")],
+    *,
+    students: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="BEFORE AFTER", help="Term-time addresses of students, both times."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Count moves between areas by matching a register with that of a year before."""
+    from ravenstein.pipelines.register_moves import moves_of_files
+
+    counts = moves_of_files(before, after, out, mid_year, students=students)
+    if not quiet:
+        say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        say(f"Wrote {out}")
 
 
 @population.command("gross-flows")
@@ -164,6 +214,11 @@ def told(report: dict[str, Any]) -> list[str]:
     ]
     for name, count in report["rows_repeated_in_files"].items():
         lines.append(f"warning: {name}: {count:,} rows are repeated in the file, counted once")
+    if report["redrawn"]:
+        lines.append(
+            f"warning: boundaries of {', '.join(report['redrawn'])} were redrawn: figures are of "
+            "the old ones"
+        )
     off = {y: r for y, r in report["residual_by_year"].items() if r["cells_with_residual"]}
     for year, r in off.items():
         lines.append(

@@ -299,3 +299,118 @@ def test_gross_flows_of_a_file(tmp_path, monkeypatch, capsys):
     file.write_text("area,inflow,outflow,net\nA,-1,80,40\n")
     with pytest.raises(SourceError, match="impossible"):
         gross_flows_of_file(file, out)
+
+
+def write_rows(path, names, rows):
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([names, *rows])
+    return path
+
+
+def test_registers_matched_give_the_internal_flows_of_an_account(
+    own, tmp_path, monkeypatch, capsys
+):
+    """People moved in a world of moves only are found in it again."""
+    generator = np.random.default_rng(3)
+    areas = np.array(["E06000000", "E06000001", "E06000002"])
+    people = 3000
+    place = generator.integers(0, 3, people)
+    later = np.where(generator.random(people) < 0.2, (place + 1) % 3, place)
+    age = generator.integers(0, 95, people)
+    sex = np.where(generator.random(people) < 0.5, "M", "F")
+    names = ["person", "area", "sex", "birth_date"]
+
+    def register(path, where):
+        rows = [
+            (f"p{i}", areas[where[i]], sex[i], f"{2002 - 1 - age[i]}-07-01") for i in range(people)
+        ]
+        return write_rows(path, names, rows)
+
+    before, after = register(tmp_path / "r1.csv", place), register(tmp_path / "r2.csv", later)
+    code = run("population", "moves", before, after, "--mid-year", "2002", "--out",
+               tmp_path / "moves.csv", monkeypatch=monkeypatch)  # fmt: skip
+    assert code == 0
+    assert f"{(place != later).sum():,} moves between areas" in capsys.readouterr().out
+    stock = np.zeros((1, 3, 2, 91), dtype=int)
+    np.add.at(
+        stock[0], (place, (sex == "F").astype(int), np.minimum(np.maximum(age - 1, 0), 90)), 1
+    )
+    born = age == 0  # they are on both lists, but nobody is born before the year
+    stock[0, :, :, 0] -= np.array(
+        [[(born & (place == a) & (sex == s)).sum() for s in "MF"] for a in range(3)]
+    )
+    none = np.zeros((1, 3, 2, 91), dtype=int)
+    births = none.copy()
+    births[0, :, :, 0] = [
+        [(born & (place == a) & (sex == s)).sum() for s in "MF"] for a in range(3)
+    ]
+    files = {
+        "births": write_long(tmp_path / "b.csv", births, areas, (2002,)),
+        "deaths": write_long(tmp_path / "d.csv", none, areas, (2002,)),
+        "international_net": write_long(tmp_path / "n.csv", none, areas, (2002,)),
+    }
+    job = AccountJob(
+        stocks=write_long(tmp_path / "p.csv", stock, areas, (2001,)), components=files, roll=True,
+        moves=tmp_path / "moves.csv",
+    )  # fmt: skip
+    account_files(tmp_path / "out", job)
+    rows = pq.read_table(tmp_path / "out/population.parquet", filters=[("year", "=", 2002)])
+    found = {(r["area"], r["sex"], r["age"]): r["population"] for r in rows.to_pylist()}
+    for a, s, x in np.ndindex(3, 2, 91):
+        there = (later == a) & (sex == "MF"[s]) & (np.minimum(age, 90) == x)
+        assert found[areas[a], "MF"[s], x] == there.sum()
+    with pytest.raises(StudyError, match="given twice"):
+        more = {**files, "internal_in": files["deaths"], "internal_out": files["deaths"]}
+        account_files(tmp_path / "o", AccountJob(stocks=job.stocks, components=more, roll=True,
+                                                 moves=job.moves))  # fmt: skip
+
+
+def test_a_person_twice_on_a_register_is_refused_without_naming_the_person(tmp_path, capsys,
+                                                                          monkeypatch):  # fmt: skip
+    names = ["person", "area", "sex", "birth_date"]
+    row = ("secret-number", "E06000000", "M", "1990-01-01")
+    before = write_rows(tmp_path / "r1.csv", names, [row, row])
+    after = write_rows(tmp_path / "r2.csv", names, [row])
+    code = run("population", "moves", before, after, "--mid-year", "2002", "--out",
+               tmp_path / "m.csv", monkeypatch=monkeypatch)  # fmt: skip
+    assert code == 5
+    told = capsys.readouterr().err
+    assert "one row for each (person)" in told
+    assert "secret" not in told
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_static_populations_do_not_age(own, tmp_path):
+    job, stocks, _ = own
+    labels = cells(3, 2)
+    statics = np.zeros(stocks.shape, dtype=int)
+    statics[:, 0, 0, 20] = 500  # a barracks: five hundred aged 20, year after year
+    with_them = write_long(tmp_path / "s.csv", stocks + statics, labels.areas, labels.years)
+    file = write_long(tmp_path / "statics.csv", statics, labels.areas, labels.years)
+    report = account_files(tmp_path / "out", AccountJob(
+        stocks=with_them, components=job.components, statics=file))  # fmt: skip
+    assert all(r["cells_with_residual"] == 0 for r in report["residual_by_year"].values())
+    without = account_files(tmp_path / "out", AccountJob(
+        stocks=with_them, components=job.components))  # fmt: skip
+    assert without["residual_by_year"]["2002"]["cells_with_residual"] == 2
+    early = write_long(tmp_path / "e.csv", statics[:2], labels.areas, labels.years[:2])
+    with pytest.raises(SourceError, match="not there for every mid-year"):
+        account_files(tmp_path / "o", AccountJob(
+            stocks=with_them, components=job.components, statics=early))  # fmt: skip
+
+
+def test_sexes_and_ages_that_do_not_add_to_the_summary_are_named(twin_study, monkeypatch, capsys):
+    """A stock and all later ones two higher: every cell balances, totals do not."""
+    changed_cell(twin_study, "other_adjust_2014", 2)
+    changed_cell(twin_study, "population_2014", 2)
+    assert run("run", twin_study, "--only", "population", monkeypatch=monkeypatch) == 0
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert "do not add to the published population in 1 areas and years" in " ".join(told.split())
+    assert "X06000001 2014: +2" in told
+
+
+def test_detail_of_other_areas_than_the_summary_is_refused(twin_study, monkeypatch, capsys):
+    path = twin_study / "twin/views/detailed_components.csv"
+    path.write_text(path.read_text().replace("X06000001", "X06000099"))
+    assert run("run", twin_study, "--only", "population", monkeypatch=monkeypatch) == 9
+    assert "X06000001, X06000099" in capsys.readouterr().err.replace("\n", " ")

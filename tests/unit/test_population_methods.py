@@ -31,7 +31,7 @@ from ravenstein.population.internal import (
     leavers_adjustment,
     matched_moves,
 )
-from ravenstein.population.recode import merged, successors
+from ravenstein.population.recode import merged, redrawn, successors
 from ravenstein.store.database import memory_store
 
 
@@ -215,8 +215,11 @@ def test_codes_of_a_later_edition():
     # twice renewed; and not yet
     assert successors(["E07000190"], CHANGES, 2023) == {"E07000190": "E06000066"}
     assert successors(["E07000190"], CHANGES, 2018) == {"E07000190": "E07000190"}
-    # a code of 2021 that a change before it would have taken
-    assert successors(["E07000048"], CHANGES, 2021, since=2021) == {"E07000048": "E07000048"}
+    # a file of 2021 may not hold a code that ended in 2019, and need not change again
+    with pytest.raises(AccountError, match="ended before the edition 2021"):
+        successors(["E07000048"], CHANGES, 2023, since=2021)
+    assert successors(["E06000058"], CHANGES, 2021, since=2021) == {"E06000058": "E06000058"}
+    assert redrawn(["E07000300", "E06000057", "E07000048"], CHANGES, 2023) == ["E07000300"]
     by = successors(codes, CHANGES, 2021)
     later, values = merged(np.array([[1, 2, 4, 8]]), codes, by, axis=1)
     assert later == ("E06000057", "E06000058", "E07000246")

@@ -71,10 +71,11 @@ def population_by_age(study: Study, run: Run) -> None:
         step.note = f"{cells:,} cells, {off:,} with a {RESIDUAL}; {changes:,} changes"
     with run.step("Compare the account by age with published totals") as step:
         published = _published(run) if study.of_kind("myeb3") else {}
-        rows = [
-            checks(file.edition, account, _totals(account.cells, published.get(file.edition, {})))
-            for file, account in pairs
-        ]
+        rows = []
+        for file, account in pairs:
+            totals = _totals(file, account.cells, published.get(file.edition, {}))
+            rows.append(checks(file.edition, account, totals))
+            run.warnings += _beyond_rounding(file, account, totals)
         tables = ("population_by_age", "population_changes_by_age")
         inputs = [FromTable(name, ("edition in {edition}", "year in {year}")) for name in tables]
         found = run.write(CHECKS_BY_AGE, pa.concat_tables(rows), method=checks, inputs=inputs)
@@ -149,14 +150,7 @@ def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
     off = account.residual != 0
     if not off.any():
         return []
-    rounding = parameters()["rounding"]
-    nations = file.areas["nation"].to_pylist()
-    limit = np.array(
-        [
-            [rounding.at(dt.date(year, 6, 30)).get(nation, 0) for nation in nations]
-            for year in account.cells.years[1:]
-        ]
-    )
+    limit = _rounding(file, account.cells.years[1:])
     beyond = np.abs(account.residual) > limit[..., None, None]
     cells = account.cells.named(off, account.residual)
     if beyond.any() and not study.population.allow_unbalanced:
@@ -170,6 +164,34 @@ def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
             "allow_unbalanced = true.",
         )
     return [f"{file.edition}: the account by age has residuals in {cells}."]
+
+
+def _beyond_rounding(
+    file: Myeb2, account: Account, totals: dict[str, NDArray[np.int64]]
+) -> list[str]:
+    """Say where sexes and ages do not add to published totals, beyond the nation's rounding."""
+    warnings = []
+    for name, published in totals.items():
+        stock = name == "population"
+        values = account.population if stock else account.components[name]
+        off = values.sum(axis=(2, 3)) - published
+        years = account.cells.years if stock else account.cells.years[1:]
+        places = np.argwhere(np.abs(off) > _rounding(file, years))
+        cells = [f"{account.cells.areas[a]} {years[y]}: {off[y, a]:+d}" for y, a in places]
+        if cells:
+            warnings.append(
+                f"{file.edition}: sexes and ages do not add to the published {name} in "
+                f"{len(cells)} areas and years: {listed(cells)}."
+            )
+    return warnings
+
+
+def _rounding(file: Myeb2, years: Sequence[int]) -> NDArray[np.int64]:
+    """Return what rounding may explain [years, areas]."""
+    rounding, nations = parameters()["rounding"], file.areas["nation"].to_pylist()
+    return np.array(
+        [[rounding.at(dt.date(y, 6, 30)).get(nation, 0) for nation in nations] for y in years]
+    )
 
 
 def _refuse_repeated(files: Sequence[Myeb2]) -> None:
@@ -207,10 +229,23 @@ def _published(run: Run) -> dict[str, dict[tuple[str, str, int], int]]:
 
 
 def _totals(
-    cells: Cells, published: dict[tuple[str, str, int], int]
+    file: Myeb2, cells: Cells, published: dict[tuple[str, str, int], int]
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the totals that are published for all areas and years of an account."""
-    found = {}
+    """Return the totals that are published for all areas and years of an account.
+
+    Raises:
+        AccountError: If the edition's summary has other areas.
+    """
+    found: dict[str, NDArray[np.int64]] = {}
+    other = sorted({area for _, area, _ in published} ^ set(cells.areas))
+    if published and other:
+        raise AccountError(
+            "The account by age and the summary of the same edition have other areas.",
+            expected=f"the same areas in both files of edition {file.edition}",
+            found=f"only in one of both: {listed(other)}",
+            where=file.facts.name,
+            fix="Are both on one geography edition? Name editions apart with edition = NAME.",
+        )
     for name in _COMPARED:
         years = cells.years if name == "population" else cells.years[1:]
         keys = [[(name, area, year) for area in cells.areas] for year in years]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,17 @@ import pyarrow as pa
 from ravenstein.core.errors import SourceError, StudyError, listed
 from ravenstein.core.seeds import step_generator
 from ravenstein.population.account_by_age import change_rows, identity, stock_rows, summary
-from ravenstein.population.recode import merged, successors
-from ravenstein.population.roll_forward import SEXES, Account, Cells, account_of, roll_forward
+from ravenstein.population.internal import gross_moves
+from ravenstein.population.recode import merged, redrawn, successors
+from ravenstein.population.roll_forward import (
+    SEXES,
+    Account,
+    Cells,
+    account_of,
+    roll_forward,
+    special_changes,
+)
+from ravenstein.store.database import memory_store
 from ravenstein.store.draws import draws_file
 from ravenstein.store.files import (
     alone_in,
@@ -27,8 +36,9 @@ from ravenstein.store.files import (
 from ravenstein.store.readers.age_sex import AgeSexYears, read_long
 from ravenstein.store.readers.code_changes import read_code_changes
 from ravenstein.store.readers.myeb2 import read_myeb2
+from ravenstein.store.rows import read_rows
 from ravenstein.tables.population import EFFECTS
-from ravenstein.tables.population_by_age import OPEN_AGE
+from ravenstein.tables.population_by_age import INTERNAL_MOVES, OPEN_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +68,10 @@ class AccountJob:
     Args:
         detail: A file of detailed components of change (MYEB2).
         stocks: Or a file of populations by area, sex, age and year,
-        components: with a file for each component.
+        components: with a file for each component,
+        moves: and rows of internal moves in place of internal in- and outflows.
+        statics: Armed forces, prisoners and boarders at every mid-year, by area, sex and age: they
+            are taken out before people age, and put back.
         roll: Whether only the first population is taken and rolled forward; if not, all
             populations are taken and residuals named.
         short: What happens where more leave a cell than are in it, when rolled forward.
@@ -74,6 +87,8 @@ class AccountJob:
     detail: Path | None = None
     stocks: Path | None = None
     components: Mapping[str, Path] = field(default_factory=dict)
+    moves: Path | None = None
+    statics: Path | None = None
     roll: bool = False
     short: Short = "refuse"
     errors: Mapping[str, float] = field(default_factory=dict)
@@ -93,6 +108,8 @@ class _Given:
     population: Numbers
     components: dict[str, Numbers]
     repeated: dict[str, int]
+    geography: int = 0
+    redrawn: tuple[str, ...] = ()
 
 
 def account_files(out: Path, job: AccountJob) -> dict[str, Any]:
@@ -111,7 +128,7 @@ def account_files(out: Path, job: AccountJob) -> dict[str, Any]:
         StoreError: If the folder holds other things, or cannot be written.
     """
     refuse_others(out, OWN, "earlier results")
-    given = _recoded(_read(job), job)
+    given = _recoded(_with_others(_read(job), job), job)
     account = _account(given, job)
     with alone_in([out]), new_folder(out, 0) as waiting:
         limited = _write(waiting, given, account, job)
@@ -141,7 +158,7 @@ def _read(job: AccountJob) -> _Given:
         file = read_myeb2(job.detail, job.detail.name)
         areas = tuple(file.areas["area"].to_pylist())
         cells = Cells(areas, file.years, OPEN_AGE + 1)
-        return _Given(file.edition, cells, file.population, file.components, {})
+        return _Given(file.edition, cells, file.population, file.components, {}, file.geography)
     assert job.stocks is not None
     return _joined(
         read_long(job.stocks, job.stocks.name),
@@ -151,6 +168,38 @@ def _read(job: AccountJob) -> _Given:
         },
         roll=job.roll,
     )
+
+
+def _with_others(given: _Given, job: AccountJob) -> _Given:
+    """Add internal flows from rows of moves, and special changes from static populations."""
+    more: dict[str, Numbers] = {}
+    if job.moves is not None:
+        with memory_store() as store:
+            rows = read_rows(job.moves, job.moves.name, INTERNAL_MOVES)
+            checked = store.collect(store.checked_rows(INTERNAL_MOVES, rows))
+        more |= gross_moves(checked, given.cells)
+    if job.statics is not None:
+        file = read_long(job.statics, job.statics.name)
+        lacking = sorted(set(given.cells.years) - set(file.years))
+        if lacking:
+            raise SourceError(
+                "Static populations are not there for every mid-year.",
+                expected=f"{given.cells.years[0]} to {given.cells.years[-1]}",
+                found=f"none of {listed(lacking)}",
+                where=file.facts.name,
+                fix="Give them at the opening mid-year and at each one after it.",
+            )
+        more["special_change"] = special_changes(_laid(file, given.cells, given.cells.years))
+    twice = sorted(set(more) & set(given.components))
+    if twice:
+        raise StudyError(
+            "A component is given twice.",
+            expected="moves or internal flows; static populations or special changes",
+            found=listed(twice),
+            where="--moves or --statics",
+            fix="Leave out one of both.",
+        )
+    return replace(given, components={**given.components, **more})
 
 
 def _joined(stocks: AgeSexYears, flows: Mapping[str, AgeSexYears], *, roll: bool) -> _Given:
@@ -221,13 +270,18 @@ def _recoded(given: _Given, job: AccountJob) -> _Given:
         )
     changes = read_code_changes(job.changes, job.changes.name)
     codes = given.cells.areas
-    by = successors(codes, changes, job.geography)
+    by = successors(codes, changes, job.geography, since=given.geography)
     areas, population = merged(given.population, codes, by, axis=1)
     components = {
         name: merged(flows, codes, by, axis=1)[1] for name, flows in given.components.items()
     }
-    cells = Cells(areas, given.cells.years, given.cells.ages)
-    return _Given(given.edition, cells, population, components, given.repeated)
+    return replace(
+        given,
+        cells=replace(given.cells, areas=areas),
+        population=population,
+        components=components,
+        redrawn=tuple(redrawn(codes, changes, job.geography)),
+    )
 
 
 def _write(folder: Path, given: _Given, account: Account, job: AccountJob) -> int | None:
@@ -320,6 +374,7 @@ def _report(
         "identity": identity(account),
         "negative_cells": int((account.population < 0).sum()),
         "rows_repeated_in_files": given.repeated,
+        "redrawn": list(given.redrawn),
     }
     if limited is not None:
         cells = account.population[1:].size * job.draws

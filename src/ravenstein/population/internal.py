@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
+import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, listed
 from ravenstein.population.roll_forward import SEXES
@@ -13,6 +14,8 @@ from ravenstein.population.roll_forward import SEXES
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from ravenstein.population.roll_forward import Cells
 
     Rows = nw.LazyFrame[Any]
     Floats = NDArray[np.float64]
@@ -84,6 +87,39 @@ def matched_moves(before: Rows, after: Rows, mid_year: int) -> Rows:
         .group_by("origin", "destination", "sex", "age")
         .agg(persons=nw.len().cast(nw.Int64))
     )
+
+
+def gross_moves(moves: pa.Table, cells: Cells) -> dict[str, Numbers]:
+    """Return the inflows and outflows of an account from rows of moves.
+
+    Args:
+        moves: Rows of `internal_moves`.
+        cells: What the account's axes mean.
+
+    Returns:
+        `internal_in` and `internal_out` [years − 1, areas, sexes, ages].
+
+    Raises:
+        AccountError: If a year has no moves, or an area, sex or age is not of the account.
+    """
+    lacking = sorted(set(cells.years[1:]) - set(moves["year"].to_pylist()))
+    if lacking:
+        raise AccountError(
+            "Years have no moves between areas.",
+            expected=f"moves of {cells.years[1]} to {cells.years[-1]}",
+            found=f"none of {listed(lacking)}",
+            where="internal moves",
+            fix="Match the registers of these years too.",
+        )
+    into: list[Numbers] = []
+    out: list[Numbers] = []
+    for year in cells.years[1:]:
+        rows = moves.filter(pc.equal(moves["year"], year))
+        for found, flow in zip(
+            (into, out), gross_of(flow_array(rows, cells.areas, cells.ages)), strict=True
+        ):
+            found.append(flow)
+    return {"internal_in": np.stack(into), "internal_out": np.stack(out)}
 
 
 def flow_array(moves: pa.Table, areas: tuple[str, ...], ages: int = _OPEN_AGE + 1) -> Numbers:

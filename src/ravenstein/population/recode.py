@@ -40,8 +40,8 @@ def successors(
         The code of the edition by each code; itself where it did not change.
 
     Raises:
-        AccountError: If a code ended without a successor, was divided, is not known, or codes of
-            two editions are mixed: an area and what it became.
+        AccountError: If a code ended without a successor or before `since`, was divided, is not
+            known, or codes of two editions are mixed: an area and what it became.
 
     >>> import pyarrow as pa
     >>> changes = pa.table({"old": ["E07000048"], "new": ["E06000058"], "kind": ["merger"],
@@ -50,6 +50,13 @@ def successors(
     {'E07000048': 'E06000058', 'E06000001': 'E06000001'}
     """
     ways = _ways(changes, since, edition)
+    gone = _ways(changes, 0, since)
+    renewed = {later for after in gone.values() for later in after}
+    abolished = sorted(code for code in codes if code in gone and code not in renewed)
+    if abolished:
+        raise _error(
+            f"codes ended before the edition {since}", listed(abolished), "codes of that edition"
+        )
     mixed = sorted(
         f"{code} and its successor {later}"
         for code in codes
@@ -85,6 +92,23 @@ def successors(
     if unknown:
         raise _error(f"codes are not of the edition {edition}", listed(unknown), "known codes")
     return found
+
+
+def redrawn(codes: Sequence[str], changes: pa.Table, edition: int) -> list[str]:
+    """Return codes whose successor has other boundaries: their figures are of the old ones.
+
+    Args:
+        codes: Codes of one file.
+        changes: As in `successors`.
+        edition: Year of the boundaries wanted.
+    """
+    ways = _ways(changes, 0, edition)
+    kinds = {
+        row["old"]
+        for row in changes.to_pylist()
+        if row["kind"] == "new_geo" and row["new"] in ways.get(row["old"], ())
+    }
+    return sorted(kinds & set(codes))
 
 
 def merged(

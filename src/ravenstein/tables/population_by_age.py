@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravenstein.core.schema import CodeList, Column, ColumnType, Table
 from ravenstein.tables.border import SEX
-from ravenstein.tables.geography import area_column, edition_column
+from ravenstein.tables.geography import AREA_PATTERN, area_column, edition_column
 from ravenstein.tables.population import COMPONENTS, year_column
 
 OPEN_AGE = 90
@@ -32,7 +32,8 @@ AGE_CHECKS = CodeList(
 )
 
 
-def _sex_and_age() -> tuple[Column, Column]:
+def sex_and_age() -> tuple[Column, Column]:
+    """Return the columns of sex and of single age at the mid-year that ends the year."""
     return (
         Column("sex", ColumnType.STRING, "Sex", codes=SEX),
         Column(
@@ -54,7 +55,7 @@ POPULATION_BY_AGE = Table(
     columns=(
         edition_column(),
         area_column(),
-        *_sex_and_age(),
+        *sex_and_age(),
         year_column(),
         Column("population", ColumnType.INTEGER, "Usual residents", unit="persons", minimum=0),
     ),
@@ -68,7 +69,7 @@ CHANGES_BY_AGE = Table(
     columns=(
         edition_column(),
         area_column(),
-        *_sex_and_age(),
+        *sex_and_age(),
         year_column(),
         Column("component", ColumnType.STRING, "Component of change", codes=CHANGES),
         Column(
@@ -104,4 +105,19 @@ CHECKS_BY_AGE = Table(
     source="docs/explanation/roll-forward.md",
 )
 
-TABLES = (POPULATION_BY_AGE, CHANGES_BY_AGE, CHECKS_BY_AGE)
+INTERNAL_MOVES = Table(
+    "internal_moves",
+    "Moves between areas within a year, by sex and age",
+    grain=("origin", "destination", "sex", "age", "year"),
+    columns=(
+        Column("origin", ColumnType.STRING, "Area a year before", pattern=AREA_PATTERN),
+        Column("destination", ColumnType.STRING, "Area at mid-year", pattern=AREA_PATTERN),
+        *sex_and_age(),
+        year_column(),
+        Column("persons", ColumnType.INTEGER, "Movers", unit="persons", minimum=0),
+    ),
+    source="ONS, Population estimates for the UK, mid-year: methods guide, internal migration",
+    notes=("Every move is an outflow of one area and an inflow of another.",),
+)
+
+TABLES = (POPULATION_BY_AGE, CHANGES_BY_AGE, CHECKS_BY_AGE, INTERNAL_MOVES)
