@@ -245,6 +245,7 @@ def test_areas_without_figures_are_reported_as_such(tmp_path):
     summary = json.loads(command("run", folder, "--json"))
     # 13 years of the area, of its nation and of the state that holds it
     assert summary["warnings"] == ["39 areas and years have no complete figures."]
+    # nor are sums over sexes and ages compared with figures that are not there
     page = (folder / "release/areas/X06000001.html").read_text()
     assert "The source gives no population for mid-2014." in page
     assert "not available" in page

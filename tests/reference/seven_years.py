@@ -1,7 +1,7 @@
 """Mid-2011 rolled to mid-2018 beside the real one: python -m tests.reference.seven_years SHARED
 
-Totals of areas are official (MYEB3), their sexes and ages model patterns: how near does each age and
-area come, beside scaling the population of 2011 to the total of the area in 2018?
+Totals of areas are official (MYEB3), sexes and ages model patterns: how near does each age and
+each area come, beside the population of 2011 scaled to the area's total of 2018?
 """
 
 from __future__ import annotations

@@ -84,16 +84,23 @@ def test_what_components_leave_is_the_residual():
 def test_checks_count_cells_and_totals_that_differ():
     stocks, components = world(3, 2, 40)
     account = account_of(stocks, components, cells(3, 2))
-    totals = {"population": stocks.sum(axis=(2, 3)), "births": components["births"].sum((2, 3))}
-    totals["births"] = totals["births"] + np.array([[0, 0, 0], [0, 7, -1]])
-    rows = {
-        (r["check"], r["component"], r["year"]): r for r in checks("e", account, totals).to_pylist()
+    births = components["births"].sum((2, 3)) + np.array([[0, 0, 0], [0, 7, -1]])
+    absent = [[True, False, False], [False, False, False]]
+    totals = {
+        "population": stocks.sum(axis=(2, 3)),
+        "births": np.ma.masked_array(births, absent),
     }
-    assert rows["cells", "population", 2003]["differing"] == 0
-    assert rows["totals", "population", 2001]["differing"] == 0
-    assert rows["totals", "births", 2002]["differing"] == 0
-    births = rows["totals", "births", 2003]
-    assert (births["differing"], births["difference"], births["largest"]) == (2, -6, 7)
+    found = checks("e", account, totals).to_pylist()
+    rows = {(r["check"], r["component"], r["area"], r["year"]): r for r in found}
+    first, second, third = account.cells.areas
+    assert rows["cells", "population", first, 2003]["cells"] == 182
+    assert rows["totals", "population", third, 2001]["differing"] == 0
+    assert ("totals", "births", first, 2002) not in rows, "there is no figure"
+    assert rows["totals", "births", second, 2002]["differing"] == 0
+    births = rows["totals", "births", second, 2003]
+    assert (births["cells"], births["differing"], births["difference"]) == (1, 1, -7)
+    assert rows["totals", "births", third, 2003]["largest"] == 1
+    assert sum(r["differing"] for r in found) == 2
 
 
 def test_statics_taken_out_and_put_back_are_special_changes():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, RavensteinError, StudyError, listed
 from ravenstein.pipelines.population import refuse_other_areas
@@ -16,6 +17,7 @@ from ravenstein.population.roll_forward import Account, Cells, account_of
 from ravenstein.store.files import inside
 from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
+from ravenstein.tables.geography import AREAS
 from ravenstein.tables.population import POPULATION_COMPONENTS, POPULATION_ESTIMATES
 from ravenstein.tables.population_by_age import (
     CHANGES_BY_AGE,
@@ -28,10 +30,11 @@ from ravenstein.tables.population_by_age import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from ravenstein.core.parameters import Parameter
     from ravenstein.store.run import Run
     from ravenstein.study import Source, Study
+
+    Published = dict[tuple[str, str, int], int | None]
 
 _COMPARED = ("population", "births", "deaths", "internal_net", "international_net")
 # a cell and the cell it comes from: a year younger a year before
@@ -64,7 +67,7 @@ def population_by_age(study: Study, run: Run) -> None:
     pairs = list(zip(files, accounts, strict=True))
     with run.step("Balance the account by sex and age") as step:
         for file, account in pairs:
-            run.warnings += residual_warnings(study, file, account)
+            refuse_unbalanced(study, file, account)
         changes = _write(run, pairs)
         cells = sum(account.residual.size for account in accounts)
         off = sum(int((account.residual != 0).sum()) for account in accounts)
@@ -73,13 +76,13 @@ def population_by_age(study: Study, run: Run) -> None:
         published = _published(run) if study.of_kind("myeb3") else {}
         rows = []
         for file, account in pairs:
-            totals = _totals(file, account.cells, published.get(file.edition, {}))
+            totals = _totals(file, account.cells, published.get(file.edition))
             rows.append(checks(file.edition, account, totals))
-            run.warnings += _beyond_rounding(file, account, totals)
         tables = ("population_by_age", "population_changes_by_age")
         inputs = [FromTable(name, ("edition in {edition}", "year in {year}")) for name in tables]
         found = run.write(CHECKS_BY_AGE, pa.concat_tables(rows), method=checks, inputs=inputs)
-        step.note = f"{found.rows} checks"
+        run.warnings += check_warnings(run)
+        step.note = f"{found.rows:,} checks"
 
 
 def _write(run: Run, pairs: Sequence[tuple[Myeb2, Account]]) -> int:
@@ -121,7 +124,7 @@ def check_details(study: Study) -> tuple[list[Myeb2], list[RavensteinError]]:
     for source in study.of_kind("myeb2"):
         try:
             file = read_detail(study, source)
-            residual_warnings(study, file, account_of_file(file))
+            refuse_unbalanced(study, file, account_of_file(file))
             good.append(file)
         except RavensteinError as error:
             wrong.append(error)
@@ -140,19 +143,17 @@ def account_of_file(file: Myeb2) -> Account:
     return account_of(file.population, file.components, Cells(areas, file.years, OPEN_AGE + 1))
 
 
-def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
-    """Say which cells do not balance.
+def refuse_unbalanced(study: Study, file: Myeb2, account: Account) -> None:
+    """Refuse an account with a cell that does not balance, unless the study allows it.
 
     Raises:
-        AccountError: If a cell differs by more than its nation's rounding and the study does not
-            allow it.
+        AccountError: If a cell differs by more than its nation's rounding.
     """
-    off = account.residual != 0
-    if not off.any():
-        return []
-    limit = _rounding(file, account.cells.years[1:])
+    rounding, nations = parameters()["rounding"], file.areas["nation"].to_pylist()
+    limit = np.array(
+        [[_base(rounding, nation, year) for nation in nations] for year in file.years[1:]]
+    )
     beyond = np.abs(account.residual) > limit[..., None, None]
-    cells = account.cells.named(off, account.residual)
     if beyond.any() and not study.population.allow_unbalanced:
         raise AccountError(
             "The account by age does not balance.",
@@ -163,35 +164,38 @@ def residual_warnings(study: Study, file: Myeb2, account: Account) -> list[str]:
             fix="Correct the source; or publish the residuals with [population] "
             "allow_unbalanced = true.",
         )
-    return [f"{file.edition}: the account by age has residuals in {cells}."]
 
 
-def _beyond_rounding(
-    file: Myeb2, account: Account, totals: dict[str, NDArray[np.int64]]
-) -> list[str]:
-    """Say where sexes and ages do not add to published totals, beyond the nation's rounding."""
-    warnings = []
-    for name, published in totals.items():
-        stock = name == "population"
-        values = account.population if stock else account.components[name]
-        off = values.sum(axis=(2, 3)) - published
-        years = account.cells.years if stock else account.cells.years[1:]
-        places = np.argwhere(np.abs(off) > _rounding(file, years))
-        cells = [f"{account.cells.areas[a]} {years[y]}: {off[y, a]:+d}" for y, a in places]
-        if cells:
-            warnings.append(
-                f"{file.edition}: sexes and ages do not add to the published {name} in "
-                f"{len(cells)} areas and years: {listed(cells)}."
-            )
-    return warnings
+def check_warnings(run: Run) -> list[str]:
+    """Say which cells of the account by age do not balance, and which sums are not as published.
+
+    Residuals are all told; sums, where they differ by more than the nation's rounding.
+    """
+    rows = run.store.collect(run.read(CHECKS_BY_AGE).sort(*CHECKS_BY_AGE.grain))
+    off = rows.filter(pc.greater(rows["differing"], 0)).to_pylist()
+    rounding, nation = parameters()["rounding"], {}
+    if any(row["check"] == "totals" for row in off):
+        areas = run.store.collect(run.read(AREAS)).to_pylist()
+        nation = {(row["edition"], row["area"]): row["nation"] for row in areas}
+    told: dict[str, list[str]] = {}
+    for row in off:
+        cell = f"{row['area']} {row['year']}: {row['difference']:+d}"
+        if row["check"] == "cells":
+            cell += f" in {row['differing']} cells" if row["differing"] > 1 else ""
+            what = "the account by age has residuals"
+        elif row["largest"] <= _base(rounding, nation[row["edition"], row["area"]], row["year"]):
+            continue
+        else:
+            what = f"sexes and ages do not add to the published {row['component']}"
+        told.setdefault(f"{row['edition']}: {what}", []).append(cell)
+    return [
+        f"{what} in {len(cells)} areas and years: {listed(cells)}." for what, cells in told.items()
+    ]
 
 
-def _rounding(file: Myeb2, years: Sequence[int]) -> NDArray[np.int64]:
-    """Return what rounding may explain [years, areas]."""
-    rounding, nations = parameters()["rounding"], file.areas["nation"].to_pylist()
-    return np.array(
-        [[rounding.at(dt.date(y, 6, 30)).get(nation, 0) for nation in nations] for y in years]
-    )
+def _base(rounding: Parameter, nation: str, year: int) -> int:
+    """Return what rounding may explain in a nation and year [persons]."""
+    return int(rounding.at(dt.date(year, 6, 30)).get(nation, 0))
 
 
 def _refuse_repeated(files: Sequence[Myeb2]) -> None:
@@ -217,28 +221,26 @@ def _origin(file: Myeb2) -> FromFile:
     )
 
 
-def _published(run: Run) -> dict[str, dict[tuple[str, str, int], int]]:
-    """Return published totals by edition: by component, area and year."""
-    found: dict[str, dict[tuple[str, str, int], int]] = {}
+def _published(run: Run) -> dict[str, Published]:
+    """Return published totals by edition: by component, area and year; None without a figure."""
+    found: dict[str, Published] = {}
     for table, name in ((POPULATION_ESTIMATES, "population"), (POPULATION_COMPONENTS, "persons")):
         for row in run.store.collect(run.read(table)).to_pylist():
-            if row[name] is not None:
-                key = (row.get("component", "population"), row["area"], row["year"])
-                found.setdefault(row["edition"], {})[key] = row[name]
+            key = (row.get("component", "population"), row["area"], row["year"])
+            found.setdefault(row["edition"], {})[key] = row[name]
     return found
 
 
-def _totals(
-    file: Myeb2, cells: Cells, published: dict[tuple[str, str, int], int]
-) -> dict[str, NDArray[np.int64]]:
-    """Return the totals that are published for all areas and years of an account.
+def _totals(file: Myeb2, cells: Cells, published: Published | None) -> dict[str, Any]:
+    """Return published totals [years, areas] by component, masked where there is no figure.
 
     Raises:
         AccountError: If the edition's summary has other areas.
     """
-    found: dict[str, NDArray[np.int64]] = {}
+    if published is None:
+        return {}
     other = sorted({area for _, area, _ in published} ^ set(cells.areas))
-    if published and other:
+    if other:
         raise AccountError(
             "The account by age and the summary of the same edition have other areas.",
             expected=f"the same areas in both files of edition {file.edition}",
@@ -246,9 +248,11 @@ def _totals(
             where=file.facts.name,
             fix="Are both on one geography edition? Name editions apart with edition = NAME.",
         )
+    found = {}
     for name in _COMPARED:
         years = cells.years if name == "population" else cells.years[1:]
-        keys = [[(name, area, year) for area in cells.areas] for year in years]
-        if all(key in published for line in keys for key in line):
-            found[name] = np.array([[published[key] for key in line] for line in keys])
+        values = [[published.get((name, area, year)) for area in cells.areas] for year in years]
+        absent = [[value is None for value in line] for line in values]
+        filled = [[value or 0 for value in line] for line in values]
+        found[name] = np.ma.masked_array(filled, absent)
     return found

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ravenstein.pipelines.population import balance_counts, published_edition
+from ravenstein.pipelines.population_by_age import check_warnings
 from ravenstein.release.disclosure import parameters, withheld
 from ravenstein.release.site import Area, Release, pages, published_areas
 from ravenstein.release.survey import Survey
@@ -130,6 +131,8 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
     checks = run.store.collect(run.read(POPULATION_CHECKS).sort(*POPULATION_CHECKS.grain))
     _, warnings = balance_counts(study, run.store.collect(run.read(POPULATION_ACCOUNT)))
     run.warnings += [warning for warning in warnings if warning not in run.warnings]
+    if study.of_kind("myeb2"):
+        run.warnings += [w for w in check_warnings(run) if w not in run.warnings]
     source = study.study.source or study.study.producer
     one, every = (f"{source} Edition{what}" for what in (f" {edition}", "s: all"))
     content = {

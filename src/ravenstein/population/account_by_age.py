@@ -50,21 +50,15 @@ def checks(edition: str, account: Account, totals: Mapping[str, Numbers]) -> pa.
         account: The account.
         totals: Published totals of areas by component and `population` [years, areas] of the
             account's years (all of them for `population`, those after the first for flows); those
-            that are not given are not checked.
+            that are not given, or masked, are not checked.
     """
-    rows = [
-        _check(edition, "cells", "population", year, account.residual[place])
-        for place, year in enumerate(account.cells.years[1:])
-    ]
+    cells = account.cells
+    parts = [_check(edition, "cells", "population", cells, account.residual)]
     arrays = {"population": account.population, **account.components}
     for name, published in totals.items():
-        found = arrays[name].sum(axis=(2, 3))
-        years = account.cells.years if name == "population" else account.cells.years[1:]
-        rows += [
-            _check(edition, "totals", name, year, found[place] - published[place])
-            for place, year in enumerate(years)
-        ]
-    return pa.Table.from_pylist(rows)
+        off = arrays[name].sum(axis=(2, 3)) - published
+        parts.append(_check(edition, "totals", name, cells, off[..., None, None]))
+    return pa.concat_tables(parts)
 
 
 def summary(account: Account) -> Iterator[dict[str, Any]]:
@@ -90,17 +84,25 @@ def identity(account: Account) -> float:
     return float(np.abs(left - account.residual).max(initial=0))
 
 
-def _check(edition: str, check: str, component: str, year: int, off: Numbers) -> dict[str, Any]:
-    return {
-        "edition": edition,
-        "check": check,
-        "component": component,
-        "year": year,
-        "cells": off.size,
-        "differing": int((off != 0).sum()),
-        "difference": int(off.sum()),
-        "largest": int(np.abs(off).max(initial=0)),
+def _check(edition: str, check: str, component: str, cells: Cells, off: Numbers) -> pa.Table:
+    """Return a row an area and year, from differences [years, areas, …]; masked ones have none."""
+    known = ~np.ma.getmaskarray(off).all(axis=(2, 3))
+    values = np.ma.filled(off, 0)
+    year, area = np.nonzero(known)
+    years = np.array(cells.years[-off.shape[0] :], dtype=np.int64)
+    size = off.shape[2] * off.shape[3]
+    columns = {
+        "cells": np.full(known.shape, size),
+        "differing": (values != 0).sum(axis=(2, 3)),
+        "difference": values.sum(axis=(2, 3)),
+        "largest": np.abs(values).max(axis=(2, 3), initial=0),
     }
+    words = {"edition": edition, "check": check, "component": component}
+    return pa.table(
+        {name: pa.array([text] * year.size, pa.string()) for name, text in words.items()}
+        | {"area": pa.array(cells.areas, pa.string()).take(pa.array(area)), "year": years[year]}
+        | {name: found[known].astype(np.int64) for name, found in columns.items()}
+    )
 
 
 def _rows(

@@ -89,11 +89,12 @@ CHANGES_BY_AGE = Table(
 CHECKS_BY_AGE = Table(
     "population_checks_by_age",
     "How well the account by sex and age agrees with itself and with published totals",
-    grain=("edition", "check", "component", "year"),
+    grain=("edition", "check", "component", "area", "year"),
     columns=(
         edition_column(),
         Column("check", ColumnType.STRING, "Check", codes=AGE_CHECKS),
         Column("component", ColumnType.STRING, "Component, or population", pattern="[a-z_]+"),
+        area_column(),
         year_column(),
         Column("cells", ColumnType.INTEGER, "Cells checked", unit="cells", minimum=0),
         Column("differing", ColumnType.INTEGER, "Cells that differ", unit="cells", minimum=0),
