@@ -1,12 +1,13 @@
 import datetime as dt
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ravenstein.core.errors import SourceError, TableError
+from ravenstein.core.errors import SourceError, StoreError, TableError
 from ravenstein.store.database import memory_store
-from ravenstein.store.files import matching_lines, write_csv, write_parquet
+from ravenstein.store.files import matching_lines, refuse_others, write_csv, write_parquet
 from ravenstein.store.rows import Shape, read_rows
 from ravenstein.tables.dictionary import declared
 from ravenstein.tables.geography import AREAS
@@ -103,3 +104,12 @@ def test_a_file_of_another_shape(tmp_path):
         with pytest.raises(SourceError, match=problem) as caught:
             read_rows(path, "shifts.csv", table, wrong)
         assert caught.value.found == what
+
+
+def test_what_is_no_folder_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="cannot be replaced") as error:
+        refuse_others(pipe, (), "earlier results")
+    assert "no folder" in error.value.found
+    assert pipe.is_fifo()

@@ -279,11 +279,15 @@ def refuse_others(folder: Path, own: Collection[str], what: str) -> None:
     held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     others = [name for name in held if name not in own]
     yours = folder.resolve() == Path.cwd()
-    if others or folder.is_file() or yours:
+    # anything else of that name, a pipe or a device too, is not ours to replace
+    other_kind = folder.exists() and not folder.is_dir()
+    if others or other_kind or yours:
         raise StoreError(
             "The folder cannot be replaced.",
             expected=f"a new or empty folder, or {what} and nothing else; not the one you are in",
-            found="the folder you are in" if yours else listed(others, 3) or "a file",
+            found="the folder you are in"
+            if yours
+            else listed(others, 3) or "something that is no folder",
             where=str(folder),
             fix="Choose another folder.",
         )
