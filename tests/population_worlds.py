@@ -18,7 +18,7 @@ def cells(areas: int, years: int) -> Cells:
     )
 
 
-def world(areas: int, years: int, size: float, seed: int = 0):
+def world(areas: int, years: int, size: float, seed: int = 0, *, late: bool = False):
     """Simulate people one by one, as counts.
 
     Args:
@@ -26,6 +26,8 @@ def world(areas: int, years: int, size: float, seed: int = 0):
         years: Number of years.
         size: Expected people of a cell.
         seed: The seed.
+        late: Whether those who arrive may also die, emigrate or be taken away by a special change
+            in the same year.
 
     Returns:
         Stocks [years + 1, areas, 2, 91] and components [years, areas, 2, 91].
@@ -47,8 +49,17 @@ def world(areas: int, years: int, size: float, seed: int = 0):
         for sex, age in np.ndindex(2, 91):
             pool = movers[:, sex, age].sum()
             arrived[:, sex, age] = generator.multinomial(pool, np.full(areas, 1 / areas))
-        stocks.append(here - deaths - emigrants - movers + arrived)
-        year = (births, deaths, arrived, movers, immigrants, emigrants)
+        here = here - deaths - emigrants - movers + arrived
+        year = [births, deaths, arrived, movers, immigrants, emigrants]
+        if late:
+            died, left = generator.binomial(here, 0.15), generator.binomial(here, 0.1)
+            taken = np.minimum(generator.poisson(size * 0.02, here.shape), here - np.minimum(
+                died + left, here))  # fmt: skip
+            left = np.minimum(left, here - died)
+            year[1], year[5] = deaths + died, emigrants + left
+            here = here - died - left - taken
+            components.setdefault("special_change", []).append(-taken)
+        stocks.append(here)
         for name, flows in zip(FLOWS, year, strict=True):
             components[name].append(flows)
     return np.stack(stocks), {name: np.stack(flows) for name, flows in components.items()}

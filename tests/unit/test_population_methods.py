@@ -99,7 +99,7 @@ def test_moves_that_do_not_fit_are_refused():
     row = {"origin": ["X"], "destination": ["Q"], "sex": ["M"], "age": [91], "persons": [1]}
     with pytest.raises(AccountError, match="do not fit the account") as error:
         flow_array(pa.table(row), ("X", "Y"))
-    assert error.value.found == "areas Q, 1 rows of other ages"
+    assert error.value.found == "areas Q, 1 rows of other ages, 0 without a number"
     with pytest.raises(AccountError, match="moves within one"):
         gross_of(np.ones((2, 2, 1, 1)))
 
@@ -116,18 +116,34 @@ def test_leavers_never_exceed_those_who_are_still_there():
     # in the second area nobody was seen at all: as the whole, less the area itself
     assert more[1, :, 0, 0].tolist() == [0, 0, 4]
     assert (more.sum(axis=1) <= stayed + 1e-12).all()
+    within = moved.copy()
+    within[0, 0] = 5
+    for wrong in ((stayed, within, 0.5), (-stayed, moved, 0.5), (stayed, moved, np.nan)):
+        with pytest.raises(AccountError, match="cannot be adjusted"):
+            leavers_adjustment(*wrong)
     with pytest.raises(AccountError, match="nowhere to go"):
         leavers_adjustment(stayed, np.zeros_like(moved), np.array([[0.5, 1.0]]))
 
 
-def test_small_counts_are_averaged_and_streams_keep_their_totals():
-    counts = np.array([[[2, 50], [10, 50], [0, 60]]], dtype=float)
-    joined = smoothed_counts(counts, small=20)
-    assert joined.sum() == pytest.approx(60)
-    assert joined[0, 0] / joined[0, 1] == pytest.approx(4 / 60)
+def test_small_counts_are_averaged_over_three_years():
+    counts = np.array([[[900, 5], [2, 50], [10, 50], [0, 60]]], dtype=float)
+    level, behind = smoothed_counts(counts, small=20)
+    # shares of the last three years: 2/52, 10/60 and 0; the year before them does not count
+    assert level[0].tolist() == pytest.approx([60 * (2 / 52 + 10 / 60) / 3, 60])
+    assert behind.tolist() == [[12, 60]]
     assert parameters()["small_counts"].at(D(2010, 1, 1)) == 100
-    with pytest.raises(AccountError, match="register counts cannot be used"):
-        smoothed_counts(np.zeros((1, 3, 2)), small=1)
+    for wrong in (np.zeros((1, 3, 2)), counts[:, :2], -counts):
+        with pytest.raises(AccountError, match="register counts cannot be used"):
+            smoothed_counts(wrong, small=1)
+    # the draws of an average vary as three years' counts do: sqrt(30 / 3) where one year has 30
+    generator = np.random.default_rng(1)
+    years = generator.poisson([[30, 970]] * 3)[None].astype(float)
+    level, behind = smoothed_counts(years, small=100)
+    spread = share_draws(level, generator, 20_000, behind=behind)[0, 0].std()
+    assert spread == pytest.approx(np.sqrt(30 / 3) / 1000, rel=0.2)
+    for wrong in ([[0.0, 0.0]], [[-1.0, 3.0]], [[np.nan, 1.0]]):
+        with pytest.raises(AccountError, match="shares cannot be drawn"):
+            share_draws(wrong, generator, 2)
 
 
 def national(draws=2000):
@@ -160,84 +176,113 @@ def test_allocated_flows_add_to_the_nation_in_every_draw():
 
 
 def test_the_propensity_model_finds_what_made_the_emigrants():
-    """80 areas, 200 worlds: bias and coverage of one coefficient, Monte Carlo error stated."""
+    """80 areas whose rates differ by 10 per cent, seen by a sample of one in 50; 200 worlds."""
     generator = np.random.default_rng(11)
     people = generator.integers(20_000, 300_000, 80).astype(float)
-    x = np.column_stack([generator.random(80), generator.random(80)])
-    beta, held, errors = np.array([-4.5, 1.5, -0.7]), 0, []
-    mean = people * np.exp(np.column_stack([np.ones(80), x]) @ beta) / 50
+    x = np.column_stack([generator.random(80), generator.random(80) * 1e-7])
+    beta, held, errors, between = np.array([-3.5, 1.5, -7e6]), 0, [], []
+    rate = np.exp(np.column_stack([np.ones(80), x]) @ beta)
     for _ in range(200):
-        # counts three times as dispersed as Poisson's
-        counts = generator.negative_binomial(mean / 2, 1 / 3)
-        model = fit_propensity(counts, people / 50, x)
-        error = np.sqrt(model.covariance[1, 1])
-        errors.append(model.coefficients[1] - beta[1])
+        true = rate * generator.gamma(100, 0.01, 80)
+        model = fit_propensity(generator.poisson(people / 50 * true), people / 50, x)
+        error = np.sqrt(model.covariance[1, 1]) / model.scale[0]
+        errors.append(model.coefficients[1] / model.scale[0] - beta[1])
         held += abs(errors[-1]) < 1.99 * error
-    spread = np.std(errors)
-    assert abs(np.mean(errors)) < 3 * spread / np.sqrt(200)
+        between.append(model.heterogeneity)
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(200)
     # 95 per cent with a Monte Carlo standard error of 1.5 per cent
     assert 0.90 <= held / 200 <= 0.99
-    assert model.dispersion == pytest.approx(3, abs=1.5)
-    flows = estimate(
-        np.array(5000.0), np.random.default_rng(1).normal(5000, 100, 500), {}, "persons"
+    # the variance between areas, whatever the size of the sample: 0.1² = 0.01
+    assert np.mean(between) == pytest.approx(0.01, rel=0.25)
+    whole = fit_propensity(
+        generator.poisson(people * rate * generator.gamma(100, 0.01, 80)), people, x
     )
+    assert whole.heterogeneity == pytest.approx(0.01, rel=0.6)
+    drawn = whole.rate_draws(x, generator, 4000)
+    assert (drawn.std(axis=1) / drawn.mean(axis=1)).mean() == pytest.approx(
+        np.sqrt(whole.heterogeneity), rel=0.2
+    )
+
+
+def test_emigration_adds_to_the_nation_and_bad_models_are_refused():
+    generator = np.random.default_rng(12)
+    people, x = generator.integers(20_000, 300_000, 80).astype(float), generator.random((80, 2))
+    counts = generator.poisson(people * 0.005)
+    model = fit_propensity(counts, people, x)
+    worlds = np.random.default_rng(1).normal(5000, 100, 500)
+    flows = estimate(np.array(5000.0), worlds, {}, "persons")
     local = allocate_emigrants(
         flows, model, people, x, areas=[str(a) for a in range(80)], generator=generator
     )
     assert local.sum("area").draws.values == pytest.approx(flows.draws.values)
     assert local.point.values.sum() == pytest.approx(5000)
-    assert (local.draws.values > 0).all()
-    with pytest.raises(AccountError, match="repeat one another"):
-        fit_propensity(mean, people, np.column_stack([x, x[:, :1]]))
+    for wrong in (np.column_stack([x, x[:, :1]]), np.column_stack([x, np.ones(80)])):
+        with pytest.raises(AccountError, match="repeat one another"):
+            fit_propensity(counts, people, wrong)
     with pytest.raises(AccountError, match="cannot be fitted"):
-        fit_propensity(-mean, people, x)
+        fit_propensity(-counts, people, x)
+    none = (x[:, 0] > 0.5).astype(float)[:, None]
+    with pytest.raises(AccountError, match="does not settle"):
+        fit_propensity(np.where(none[:, 0] == 1, 0, counts), people, none)
 
 
 CHANGES = pa.table(
     {
-        "old": ["E07000048", "E06000028", "E06000057", "E07000190", "E07000246", "E10000009",
-                "E07000300", "E07000300"],
-        "new": ["E06000058", "E06000058", "E47000011", "E07000246", "E06000066", None,
-                "E07000301", "E07000302"],
-        "kind": ["merger", "merger", "new_geo", "merger", "merger", "termination", "new_geo",
-                 "new_geo"],
-        "start": [2019, 2019, 2018, 2019, 2023, 2019, 2020, 2020],
+        "old": ["E07000048", "E06000028", "E06000057", "E07000190", "E07000191", "E07000246",
+                "E10000009", "E07000300", "E07000300", "S12000044"],
+        "new": ["E06000058", "E06000058", "E47000011", "E07000246", "E07000246", "E06000066",
+                None, "E07000301", "E07000302", "S12000050"],
+        "kind": ["merger", "merger", "new_geo", "merger", "merger", "merger", "termination",
+                 "new_geo", "new_geo", "new_geo"],
+        "start": [2019, 2019, 2018, 2019, 2019, 2023, 2019, 2020, 2020, 2019],
     }
 )  # fmt: skip
+SOMERSET = ["E07000190", "E07000191"]
 
 
 def test_codes_of_a_later_edition():
-    codes = ["E07000048", "E06000028", "E06000057", "E07000190"]
-    assert successors(codes, CHANGES, 2021) == {
+    codes = ["E07000048", "E06000028", "E06000057", *SOMERSET]
+    by = successors(codes, CHANGES, 2021)
+    assert by == {
         "E07000048": "E06000058", "E06000028": "E06000058", "E06000057": "E06000057",
-        "E07000190": "E07000246",
+        "E07000190": "E07000246", "E07000191": "E07000246",
     }  # fmt: skip
     # twice renewed; and not yet
-    assert successors(["E07000190"], CHANGES, 2023) == {"E07000190": "E06000066"}
-    assert successors(["E07000190"], CHANGES, 2018) == {"E07000190": "E07000190"}
-    # a file of 2021 may not hold a code that ended in 2019, and need not change again
-    with pytest.raises(AccountError, match="ended before the edition 2021"):
-        successors(["E07000048"], CHANGES, 2023, since=2021)
+    assert set(successors(SOMERSET, CHANGES, 2023).values()) == {"E06000066"}
+    assert successors(SOMERSET, CHANGES, 2018) == {code: code for code in SOMERSET}
     assert successors(["E06000058"], CHANGES, 2021, since=2021) == {"E06000058": "E06000058"}
-    assert redrawn(["E07000300", "E06000057", "E07000048"], CHANGES, 2023) == ["E07000300"]
-    by = successors(codes, CHANGES, 2021)
-    later, values = merged(np.array([[1, 2, 4, 8]]), codes, by, axis=1)
+    later, values = merged(np.array([[1, 2, 4, 8, 16]]), codes, by, axis=1)
     assert later == ("E06000057", "E06000058", "E07000246")
-    assert values.tolist() == [[4, 3, 8]]
+    assert values.tolist() == [[4, 3, 24]]
+    # figures of a redrawn area are of its old boundaries
+    assert redrawn(["S12000044", "E06000057", "E07000048"], CHANGES, 2019) == ["S12000044"]
+    assert redrawn(["S12000044"], CHANGES, 2018) == []
+    later = pa.table({"old": ["E06000058"], "new": ["E06000099"], "kind": ["new_geo"],
+                      "start": [2024]})  # fmt: skip
+    both = pa.concat_tables([CHANGES, later])
+    assert redrawn(["E06000028"], both, 2024) == ["E06000028"]
 
 
 @pytest.mark.parametrize(
-    ("codes", "what", "found"),
+    ("codes", "edition", "since", "what", "found"),
     [
-        (["E10000009"], "no successor", "E10000009"),
-        (["E07000300"], "divided", "E07000300 into E07000301, E07000302"),
-        (["E06000028", "E06000058"], "mixed", "E06000028 and its successor E06000058"),
-        (["E07000190", "E06000066"], "mixed", "E07000190 and its successor E06000066"),
+        (["E10000009"], 2023, None, "no successor", "E10000009"),
+        (["E07000300"], 2023, None, "divided", "E07000300 into E07000301, E07000302"),
+        (["E06000028", "E06000058"], 2023, None, "mixed",
+         "E06000028, which ended in 2019, and E06000058, which began in 2019"),
+        (["E07000048", "E06000028", "E06000066"], 2023, None, "mixed",
+         "E07000048, which ended in 2019, and E06000066, which began in 2023"),
+        (["E07000048"], 2023, 2021, "not of the edition 2021", "E07000048, which ended in 2019"),
+        (["E06000066"], 2023, 2021, "not of the edition 2021", "E06000066, which began in 2023"),
+        (["E06000066"], 2021, None, "earlier year", "2021, where codes are of 2023 or later"),
+        (["E06000001"], 2018, 2021, "earlier year", "2018, where codes are of 2021 or later"),
+        (["E07000048"], 2021, None, "parts of merged areas", "E06000028 of E06000058"),
+        (["E07000190"], 2023, None, "parts of merged areas", "E07000191 of E06000066"),
     ],
-)
-def test_codes_that_cannot_be_brought_to_an_edition(codes, what, found):
+)  # fmt: skip
+def test_codes_that_cannot_be_brought_to_an_edition(codes, edition, since, what, found):
     with pytest.raises(AccountError, match=what) as error:
-        successors(codes, CHANGES, 2023)
+        successors(codes, CHANGES, edition, since=since)
     assert error.value.found == found
 
 
@@ -260,6 +305,13 @@ def test_totals_spread_by_patterns_keep_every_cell_and_total():
         for name, flow in found.items():
             assert flow.sum(axis=(1, 2)) == pytest.approx(totals[name], rel=1e-9, abs=1e-9)
         assert min(flow.min() for name, flow in found.items() if name != "other_change") >= 0
+    for name, wrong in (("births", -5), ("deaths", np.nan), ("internal_out", -1)):
+        spoiled = totals | {name: np.full(4, wrong)}
+        with pytest.raises(AccountError, match="cannot be spread") as error:
+            spread_year(stocks[0], spoiled, rates)
+        assert error.value.found == name
+    with pytest.raises(AccountError, match="cannot come from the population"):
+        spread_year(stocks[0], totals | {"special_change": np.full(4, -1e6)}, rates)
     with pytest.raises(AccountError, match="cannot come from the population") as error:
         exits(np.ones((1, 1, 3)), np.array([3.0]), np.ones((1, 3)), "deaths")
     assert "1 areas" in error.value.found

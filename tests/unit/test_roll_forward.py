@@ -107,6 +107,7 @@ def test_statics_taken_out_and_put_back_are_special_changes():
     stocks, components = world(2, 3, 50)
     generator = np.random.default_rng(5)
     statics = generator.integers(0, 5, stocks.shape)
+    statics = np.minimum(statics, stocks)
     # the long way: without statics the same flows, statics put back each year
     here, found = stocks[0] + statics[0], []
     civil = stocks[0]
@@ -117,10 +118,11 @@ def test_statics_taken_out_and_put_back_are_special_changes():
                            ("international_out", -1)):  # fmt: skip
             civil = civil + sign * components[name][year]
         found.append(civil + statics[year + 1])
-    short = roll_forward(
-        here, components | {"special_change": special_changes(statics)}, cells(2, 3)
-    )
+    change = special_changes(statics, stocks + statics, cells(2, 3))
+    short = roll_forward(here, components | {"special_change": change}, cells(2, 3))
     assert (short.population[1:] == np.stack(found)).all()
+    with pytest.raises(AccountError, match="More people are static than are there"):
+        special_changes(statics + 10_000, here[None], cells(2, 3))
 
 
 def test_more_leave_than_are_there():
@@ -153,10 +155,10 @@ def test_components_that_cannot_be_are_refused(given, what):
 
 
 def test_openings_that_cannot_be_are_refused():
-    for opening in (np.zeros((2, 2, 3)), np.full((1, 2, 3), -1)):
-        with pytest.raises(AccountError, match="opening population does not fit"):
+    for opening in (np.zeros((2, 2, 3)), np.full((1, 2, 3), -1), np.full((1, 2, 3), np.nan)):
+        with pytest.raises(AccountError, match="opening population cannot be used"):
             roll_forward(opening, flows(births=[1, 0, 0]), ONE)
-    with pytest.raises(AccountError, match="populations do not fit"):
+    with pytest.raises(AccountError, match="populations cannot be used"):
         account_of(np.zeros((1, 1, 2, 3)), flows(births=[1, 0, 0]), ONE)
 
 
@@ -165,15 +167,48 @@ EVERY = (*ABROAD, "internal_out")
 APART = (*EVERY, "internal_in")
 
 
-@pytest.mark.parametrize("size", [300, 2])
+def test_short_and_unsigned_integers_do_not_wrap():
+    opening = np.full((1, 2, 3), 200, dtype=np.uint8)
+    deaths = {"deaths": np.full((1, 1, 2, 3), 150, dtype=np.uint32)}
+    account = roll_forward(opening, deaths, ONE, short="residual")
+    assert account.population[1, 0, 0].tolist() == [0, 50, 250]
+    assert account.residual[0, 0, 0].tolist() == [150, 0, 0]
+    stocks = np.stack([opening, account.population[1].astype(np.uint16)])
+    assert (account_of(stocks, deaths, ONE).residual == account.residual).all()
+
+
+def test_decimals_leave_no_residual_of_rounding():
+    stocks, components = world(3, 2, 40)
+    flows = {name: values / 10 for name, values in components.items()}
+    account = account_of(stocks / 10, flows, cells(3, 2))
+    assert not account.residual.any()
+    for wrong in (np.nan, np.inf):
+        spoiled = stocks / 10
+        spoiled[1, 2, 0, 40] = wrong
+        with pytest.raises(AccountError) as error:
+            account_of(spoiled, flows, cells(3, 2))
+        assert "1 cell: E06000002 M 40 2002" in error.value.found
+
+
+def parts(late, uncertain, size):
+    """Return an account; of a part of the country where internal flows are drawn apart."""
+    stocks, components = world(6, 5, size, late=late)
+    if uncertain == APART:
+        stocks, components = stocks[:, :4], {n: f[:, :4] for n, f in components.items()}
+    return account_of(stocks, components, cells(stocks.shape[1], 5))
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("size", [300, 20, 2])
 @pytest.mark.parametrize("uncertain", [ABROAD, EVERY, APART])
-def test_draws_balance_and_are_never_negative(size, uncertain):
-    stocks, components = world(6, 5, size)
-    account = roll_forward(stocks[0], components, cells(6, 5))
+def test_draws_balance_and_are_never_negative(late, size, uncertain):
+    account = parts(late, uncertain, size)
+    stocks, areas = account.population, account.population.shape[1]
 
     def ratios(year, first, count):
         generator = np.random.default_rng([year, first])
-        return {name: np.exp(generator.normal(-0.08, 0.4, (count, 6, 2, 1))) for name in uncertain}
+        wild = (count, areas, 2, 1)
+        return {name: np.exp(generator.normal(-0.08, 0.4, wild)) for name in uncertain}
 
     signs = {"international_in": 1, "international_out": -1, "internal_in": 1,
              "internal_out": -1, "not_paid": 1}  # fmt: skip
@@ -194,16 +229,36 @@ def test_draws_balance_and_are_never_negative(size, uncertain):
     assert seen == 60 * 5
 
 
-@pytest.mark.parametrize("size", [300, 2])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("size", [300, 20, 2])
 @pytest.mark.parametrize("uncertain", [ABROAD, EVERY, APART])
-def test_draws_without_error_are_the_account(size, uncertain):
-    stocks, components = world(6, 5, size)
-    account = roll_forward(stocks[0], components, cells(6, 5))
+def test_draws_without_error_are_the_account(late, size, uncertain):
+    account = parts(late, uncertain, size)
+    stocks = account.population
     for part in roll_forward_draws(
         account, lambda *_: dict.fromkeys(uncertain, 1.0), draws=2, block=2
     ):
         assert part.population == pytest.approx(np.stack([stocks[part.year]] * 2), abs=1e-9)
         assert part.flows["not_paid"] == pytest.approx(0, abs=1e-9)
+        for name in uncertain:
+            flow = account.components[name][part.year - 1]
+            assert part.flows[name] == pytest.approx(np.stack([flow] * 2), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "ratios",
+    [
+        lambda *_: {"international_in": -1.0},
+        lambda *_: {"international_in": np.nan},
+        lambda year, *_: {"international_in": 1.0} if year < 1 else {},
+        lambda year, *_: dict.fromkeys(ABROAD[: 1 + year], 1.0),
+    ],
+)
+def test_ratios_that_cannot_be_are_refused(ratios):
+    stocks, components = world(2, 3, 20)
+    account = roll_forward(stocks[0], components, cells(2, 3))
+    with pytest.raises(AccountError, match="Ratios of draws cannot be used"):
+        list(roll_forward_draws(account, ratios, draws=2))
 
 
 def test_draws_have_the_variance_of_their_flows():
@@ -232,3 +287,6 @@ def test_components_that_cannot_be_drawn_are_refused():
     one = account_of(stocks[:, :1], {n: f[:, :1] for n, f in components.items()}, part)
     with pytest.raises(AccountError, match="not a whole country"):
         next(roll_forward_draws(one, lambda *_: {"internal_out": 1.0}, draws=2))
+    with pytest.raises(AccountError, match="draw internal_out alone"):
+        both = dict.fromkeys(("internal_in", "internal_out"), 1.0)
+        next(roll_forward_draws(account, lambda *_: both, draws=2))

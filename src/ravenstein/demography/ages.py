@@ -103,12 +103,13 @@ class Ages:
         """
         lacking = sorted(set(into.starts) - set(self.starts))
         same_end = (self.open, self.last) == (into.open, into.last)
+        same_end = same_end and np.shape(values)[axis] == len(self.starts)
         if lacking or not same_end or self.definition != into.definition:
             raise DemographyError(
                 "Ages cannot be grouped so.",
                 expected=f"groups of ages {self.definition}, of the groups {listed(self.labels)}",
                 found=f"ages {into.definition}, starts {listed(lacking) or 'that fit'}, "
-                f"last {into.labels[-1]}",
+                f"last {into.labels[-1]}; {np.shape(values)[axis]} values for {len(self.starts)}",
                 where="age groups",
                 fix="Group by starts of the finer ages; convert the definition first.",
             )

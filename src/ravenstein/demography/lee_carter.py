@@ -70,7 +70,8 @@ def lee_carter(deaths: Any, exposure: Any) -> LeeCarter:
 
     Raises:
         DemographyError: If counts are negative or missing, there are deaths without exposure, an
-            age has no deaths in any year, or the likelihood does not converge.
+            age or a year has no deaths or no exposure, responses add to nothing, or the likelihood
+            does not converge.
 
     Notes:
         $D_{xt} \sim \mathrm{Poisson}(E_{xt} \exp(a_x + b_x k_t))$; Fisher scoring over all
@@ -131,6 +132,8 @@ def _step(
 def _identified(y: Floats, under: Floats, found: tuple[Floats, Floats, Floats]) -> LeeCarter:
     a, b, k = found
     total, middle = b.sum(), k.mean()
+    if abs(total) < 1e-6 * np.abs(b).sum():
+        raise _error("responses of ages add to 0", f"{total:.1g}", "a common direction of change")
     a, b, k = a + b * middle, b / total, (k - middle) * total
     fitted = under * np.exp(a[:, None] + np.outer(b, k))
     likelihood = float((xlogy(y, fitted) - fitted - gammaln(y + 1)).sum())
@@ -151,9 +154,10 @@ def _check(y: Floats, under: Floats) -> None:
     bare = int(((under == 0) & (y > 0)).sum())
     if bare:
         raise _error("there are deaths without exposure", f"{bare} cells", "exposure in each")
-    none = int((y.sum(axis=1) == 0).sum())
-    if none:
-        raise _error("an age has no deaths in any year", f"{none} ages", "deaths at each age")
+    for axis, name in ((1, "ages"), (0, "years")):
+        none = int((y.sum(axis=axis) == 0).sum())
+        if none:
+            raise _error(f"there are {name} without deaths", f"{none} {name}", "deaths in each")
 
 
 def _error(what: str, found: str, expected: str) -> DemographyError:

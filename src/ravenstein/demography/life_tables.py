@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -74,6 +74,9 @@ class LifeTable:
             From birth to age 0, from 0 to 1, …, and from the two last groups into the open one:
             one more than the ages before the open one.
 
+        Raises:
+            DemographyError: If the ages are not single years.
+
         Notes:
             $S_b = L_0 / l_0$, $S_x = L_{x+1} / L_x$, $S_\omega = T_\omega / (L_{\omega-1} +
             T_\omega)$.
@@ -81,6 +84,8 @@ class LifeTable:
         Source:
             Preston, Heuveline and Guillot, Demography (2001), section 6.3.
         """
+        if self.starts != tuple(range(len(self.starts))):
+            raise _error("ages are not single years", listed(self.starts), "ages 0, 1, 2, …")
         lived = self.person_years
         ahead = lived[..., 1:].copy()
         behind = lived[..., :-1].copy()
@@ -136,6 +141,9 @@ def life_table(
     rate = np.asarray(death_rate, dtype=np.float64)
     widths = np.diff(np.array(starts, dtype=np.float64))
     _check(rate, starts)
+    if infant not in get_args(InfantRule) or within not in get_args(Within):
+        rules = (*get_args(InfantRule), *get_args(Within))
+        raise _error("a rule is not known", f"{infant}, {within}", listed(rules, most=9))
     given = (
         _separation(rate, starts, sex, infant, within)
         if separation is None
@@ -143,8 +151,15 @@ def life_table(
     )
     m = rate[..., :-1]
     q = widths * m / (1 + (widths - given) * m)
-    if (q > 1).any():
+    if not ((given > 0) & (given <= widths)).all():
+        raise _error(
+            "years lived by those who die do not lie within their age",
+            f"{int((~((given > 0) & (given <= widths))).sum())} of them",
+            "more than 0 and at most the width of the age",
+        )
+    if (q > 1 + 1e-12).any():
         raise _error("a probability of dying passes 1", f"{q.max():.3f}", "death rates that low")
+    q = np.minimum(q, 1)
     ones = np.ones((*rate.shape[:-1], 1))
     survivors = np.concatenate([ones, np.cumprod(1 - q, axis=-1)], axis=-1)
     deaths = survivors * np.concatenate([q, ones], axis=-1)
@@ -200,8 +215,11 @@ def _separation(
         found = np.broadcast_to(widths / 2, m.shape).copy()
     if within == "greville":
         old = np.flatnonzero((np.array(starts[:-1]) >= 15) & (widths == 5))
-        k = np.log(rate[..., old + 1] / rate[..., old - 1]) / 10
-        found[..., old] = 2.5 - 25 / 12 * (m[..., old] - k)
+        known = (rate[..., old + 1] > 0) & (rate[..., old - 1] > 0)
+        ratio = np.divide(rate[..., old + 1], rate[..., old - 1], out=np.ones(known.shape),
+                          where=known)  # fmt: skip
+        # without deaths at a neighbour the rule says nothing: half the group stays
+        found[..., old] = np.where(known, 2.5 - 25 / 12 * (m[..., old] - np.log(ratio) / 10), 2.5)
     if widths[0] != 1:
         return found
     first = m[..., 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -62,11 +62,14 @@ def rates(events: Numbers, exposed: Numbers, *, without: NoExposure = "refuse") 
     wrong = ~(np.isfinite(events) & np.isfinite(exposed)) | (events < 0) | (exposed < 0)
     if wrong.any():
         raise _error("negative or missing counts", _cells(wrong), "0 or more in every cell")
+    if without not in get_args(NoExposure):
+        raise _error("the treatment is not known", str(without), listed(get_args(NoExposure)))
     unexposed = exposed == 0
     broken = unexposed & (events > 0)
     if broken.any() and without == "refuse":
         raise _error("events without exposure", _cells(broken), "person-years wherever events are")
-    found = np.divide(events, exposed, out=np.zeros_like(events), where=~unexposed)
+    # in the order of C, so that rows below are views of it
+    found = np.divide(events, exposed, out=np.zeros(events.shape), where=~unexposed)
     if without == "missing":
         found[broken] = np.nan
     elif without == "neighbours" and unexposed.any():

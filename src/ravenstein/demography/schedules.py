@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+_REWEIGHTED = 5
+
+
 @dataclass(frozen=True)
 class RogersCastro:
     r"""A model migration schedule.
@@ -62,8 +65,8 @@ def fit_rogers_castro(
     Args:
         age: Exact ages at the middle of the groups [years].
         rate: Migrations a person-year.
-        exposure: Person-years; weights by exposure over the expected rate (as counts of Poisson
-            events have), where given.
+        exposure: Person-years, where known: each rate then weighs as a Poisson count does, by
+            exposure over the fitted rate.
         retirement: Whether there is a retirement peak.
 
     Returns:
@@ -74,48 +77,52 @@ def fit_rogers_castro(
         DemographyError: If rates are missing or negative, or fewer than the parameters.
 
     Source:
-        Rogers and Castro (1981), section 3; Wilson, Demographic Research 23 (2010) 861–910, on
+        Rogers and Castro (1981), section 3; Wilson, Demographic Research 23 (2010) 191–222, on
         starting values.
     """
     x, y = (np.asarray(values, dtype=np.float64) for values in (age, rate))
     free = np.array([0, 1, 2, 3, 4, 5, 12, *((6, 7, 8, 9) if retirement else ())])
-    if x.shape != y.shape or x.size < free.size or not (np.isfinite(y) & (y >= 0)).all():
+    bad = not (np.isfinite(y) & (y >= 0)).all() or y.sum() == 0
+    if x.shape != y.shape or x.size < free.size or bad:
         raise DemographyError(
             "The migration schedule cannot be fitted.",
-            expected=f"at least {free.size} ages with rates of 0 or more",
+            expected=f"at least {free.size} ages with rates of 0 or more, not all 0",
             found=f"{x.size} ages, {int((~(np.isfinite(y) & (y >= 0))).sum())} rates that are "
             "negative or missing",
             where="Rogers–Castro",
             fix="Correct the rates, or take the standard schedule and scale it.",
         )
-    floor = max(float(y.mean()), 1e-12) / 100
-    spread = np.sqrt(np.maximum(y, floor))
-    weight = np.ones_like(y) if exposure is None else np.sqrt(np.asarray(exposure)) / spread
-    weight = weight / weight.mean()
     base = np.hstack(astuple(RogersCastro(retirement=(0.01 * retirement, 0.5, 62.0, 0.5))))
     scale = y.mean() / _rogers_castro(x, base).mean()
     low, high = np.zeros(13), np.full(13, np.inf)
     low[[1, 3, 5, 7, 9]], high[[1, 3, 7]], high[[5, 9]] = 0.005, 2.0, 5.0
     low[4], high[4], low[8], high[8] = 10.0, 40.0, 50.0, 75.0
-    best = None
-    for peak in (18.0, 20.0, 24.0):
-        start = base.copy()
-        start[4] = peak
-        start[[0, 2, 6, 12]] *= scale
+    limits = (low[free], high[free])
 
-        def lack(values: Floats, start: Floats = start) -> Floats:
+    def fitted(start: Floats, weight: Floats) -> tuple[float, Floats]:
+        def lack(values: Floats) -> Floats:
             full = start.copy()
             full[free] = values
             return np.asarray(weight * (_rogers_castro(x, full) - y) / y.mean())
 
-        found = least_squares(
-            lack, start[free], bounds=(low[free], high[free]), x_scale="jac", max_nfev=2000
-        )
-        if best is None or found.cost < best[0]:
-            start[free] = found.x
-            best = (found.cost, start)
-    assert best is not None
-    v = [float(part) for part in best[1]]
+        found = least_squares(lack, start[free], bounds=limits, x_scale="jac", max_nfev=2000)
+        full = start.copy()
+        full[free] = found.x
+        return float(found.cost), full
+
+    starts = []
+    for peak in (18.0, 20.0, 24.0):
+        start = base.copy()
+        start[4] = peak
+        start[[0, 2, 6, 12]] *= scale
+        starts.append(fitted(start, np.ones_like(y)))
+    best = min(starts, key=lambda pair: pair[0])[1]
+    for _ in range(_REWEIGHTED if exposure is not None else 0):
+        # by the fitted rates: weights by the observed ones would favour low counts
+        expected = np.maximum(_rogers_castro(x, best), y.mean() / 1000)
+        weight = np.sqrt(np.asarray(exposure) / expected)
+        best = fitted(best, weight / weight.mean())[1]
+    v = [float(part) for part in best]
     return RogersCastro(
         (v[0], v[1]), (v[2], v[3], v[4], v[5]), (v[6], v[7], v[8], v[9]), (v[10], v[11]), v[12]
     )
@@ -179,6 +186,9 @@ def relational(survivors: Any, *, alpha: float = 0.0, beta: float = 1.0) -> Floa
         alpha: Level: above 0 mortality is higher than the standard's.
         beta: Slope: above 1 the young die less and the old more than in the standard.
 
+    Raises:
+        DemographyError: If survivors are no shares.
+
     Notes:
         $\tfrac12 \ln\frac{1-l}{l} = \alpha + \beta\,\tfrac12 \ln\frac{1-l_s}{l_s}$.
 
@@ -190,6 +200,14 @@ def relational(survivors: Any, *, alpha: float = 0.0, beta: float = 1.0) -> Floa
     [1.0, 0.9, 0.5]
     """
     standard = np.asarray(survivors, dtype=np.float64)
+    if not ((standard >= 0) & (standard <= 1)).all():
+        raise DemographyError(
+            "The standard's survivors are no shares.",
+            expected="survivors with a radix of 1, from 0 to 1",
+            found=f"{int((~((standard >= 0) & (standard <= 1))).sum())} others",
+            where="relational mortality",
+            fix="Divide them by the radix.",
+        )
     inside = (standard > 0) & (standard < 1)
     safe = np.where(inside, standard, 0.5)
     odds = np.exp(2 * alpha) * ((1 - safe) / safe) ** beta

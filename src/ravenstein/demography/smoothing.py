@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _STEPS = 100
-_CONVERGED = 1e-10
+_CONVERGED = 1e-8  # the largest step of the logarithm
+_SETTLED = 1e-12  # the relative gain of a step
 _RANGE = (-2.0, 9.0)  # of the logarithm to 10 of the penalty
 
 
@@ -72,8 +73,8 @@ def smooth(
         far as the penalty lets it: `to_groups` makes them exact.
 
     Raises:
-        DemographyError: If events are negative or missing, all are 0, or an observed cell with
-            events has no exposure.
+        DemographyError: If events are negative or missing, all are 0, an observed cell with
+            events has no exposure, or the fit does not end.
 
     Notes:
         Events $y \sim \mathrm{Poisson}(C\,(e \circ \exp\eta))$ with $C$ summing ages into groups
@@ -98,7 +99,7 @@ def smooth(
     if penalty is None:
         # the search fits some twenty curves of at most a hundred ages: milliseconds each
         found = minimize_scalar(
-            lambda log: _fit(y, under, sums, 10**log, order).bic,
+            lambda log: _bic(y, under, sums, 10**log, order),
             bounds=_RANGE,
             method="bounded",
             options={"xatol": 0.02},
@@ -122,8 +123,11 @@ def to_groups(curve: Floats, counts: Any, starts: Any) -> Floats:
     [2.0, 6.0, 1.0, 1.0]
     """
     sums = np.add.reduceat(curve, starts)
-    widths = np.diff([*starts, curve.size])
-    return np.asarray(curve * np.repeat(np.asarray(counts) / sums, widths), dtype=np.float64)
+    wanted = np.asarray(counts, dtype=np.float64)
+    if wanted.shape != sums.shape or (wanted < 0).any() or ((sums <= 0) & (wanted > 0)).any():
+        raise _error(f"{wanted.size} groups for {sums.size}, or groups where the curve is 0")
+    scale = np.divide(wanted, sums, out=np.zeros_like(sums), where=sums > 0)
+    return np.asarray(curve * np.repeat(scale, np.diff([*starts, curve.size])), dtype=np.float64)
 
 
 def _sums(starts: NDArray[np.int64], size: int) -> Floats:
@@ -132,26 +136,38 @@ def _sums(starts: NDArray[np.int64], size: int) -> Floats:
     return np.asarray(place == np.arange(starts.size)[:, None], dtype=np.float64)
 
 
+def _bic(y: Floats, under: Floats, sums: Floats, penalty: float, order: int) -> float:
+    """Return the BIC of a penalty; one that is too weak for a fit is no choice."""
+    try:
+        return _fit(y, under, sums, penalty, order).bic
+    except DemographyError:
+        return 1e100
+
+
 def _fit(y: Floats, under: Floats, sums: Floats, penalty: float, order: int) -> Smooth:
     size = under.size
     difference = np.diff(np.eye(size), n=order, axis=0)
     rough = penalty * difference.T @ difference
     eta = np.full(size, np.log(y.sum() / under.sum()))
+    lack = _lack(y, under, sums, eta, rough)
     for _ in range(_STEPS):
-        expected = under * np.exp(eta)
-        fitted = np.maximum(sums @ expected, 1e-300)
-        work = sums * expected  # derivative of the fitted counts by eta
-        weighted = work / fitted[:, None]
-        inner = work.T @ weighted
-        factor = cho_factor(inner + rough + 1e-12 * np.trace(inner) / size * np.eye(size))
-        step = cho_solve(factor, weighted.T @ (y - fitted) - rough @ eta)
+        fitted, inner, score = _scores(y, under, sums, eta)
+        # a trace of a ridge: without it a penalty that is too weak leaves ages undetermined
+        ridge = 1e-10 * (np.trace(inner) / size) * np.eye(size)
+        step = cho_solve(cho_factor(inner + rough + ridge), score - rough @ eta)
         step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
-        eta = eta + step
-        if np.abs(step).max() < _CONVERGED:
+        gone = np.abs(step).max()
+        while (after := _lack(y, under, sums, eta + step, rough)) > lack + 1e-9 * abs(lack):
+            step = step / 2
+            if np.abs(step).max() < _CONVERGED:
+                break
+        eta, before, lack = eta + step, lack, after
+        if gone < _CONVERGED or abs(before - lack) <= _SETTLED * (1 + abs(lack)):
             break
-    expected = under * np.exp(eta)
-    fitted = sums @ expected
-    covariance = cho_solve(factor, np.eye(size))
+    else:
+        raise _error(f"the fit does not end in {_STEPS} steps")
+    fitted, inner, _ = _scores(y, under, sums, eta)
+    covariance = cho_solve(cho_factor(inner + rough + ridge), np.eye(size))
     ratio = np.divide(y, fitted, out=np.ones_like(y), where=y > 0)
     deviance = 2 * float((y * np.log(ratio) - (y - fitted)).sum())
     return Smooth(
@@ -164,6 +180,21 @@ def _fit(y: Floats, under: Floats, sums: Floats, penalty: float, order: int) -> 
     )
 
 
+def _scores(y: Floats, under: Floats, sums: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return fitted counts, their information on the curve, and its score."""
+    expected = under * np.exp(eta)
+    fitted = np.maximum(sums @ expected, 1e-300)
+    work = sums * expected  # derivative of the fitted counts by eta
+    weighted = work / fitted[:, None]
+    return fitted, work.T @ weighted, weighted.T @ (y - fitted)
+
+
+def _lack(y: Floats, under: Floats, sums: Floats, eta: Floats, rough: Floats) -> float:
+    """Return what is minimised: minus the log-likelihood, plus half the penalty."""
+    fitted = np.maximum(sums @ (under * np.exp(np.minimum(eta, 700))), 1e-300)
+    return float((fitted - y * np.log(fitted)).sum() + eta @ rough @ eta / 2)
+
+
 def _check(y: Floats, under: Floats, sums: Floats) -> None:
     wrong = int((~np.isfinite(y) | (y < 0)).sum()) + int((~np.isfinite(under) | (under < 0)).sum())
     unexposed = 0
@@ -172,11 +203,17 @@ def _check(y: Floats, under: Floats, sums: Floats) -> None:
     else:
         wrong += 1
     if wrong or unexposed or y.sum() == 0:
-        raise DemographyError(
-            "The counts cannot be smoothed.",
-            expected="counts of 0 or more, some above 0, and exposure wherever there are events",
-            found=f"{wrong} that are negative or missing or do not fit the ages, {unexposed} "
-            f"without exposure, {y.sum():g} events",
-            where="smoothing",
-            fix="Correct the counts, or join ages.",
+        raise _error(
+            f"{wrong} that are negative or missing or do not fit the ages, {unexposed} without "
+            f"exposure, {y.sum():g} events"
         )
+
+
+def _error(found: str) -> DemographyError:
+    return DemographyError(
+        "The counts cannot be smoothed.",
+        expected="counts of 0 or more, some above 0, and exposure wherever there are events",
+        found=found,
+        where="smoothing",
+        fix="Correct the counts, join ages, or give a larger penalty.",
+    )

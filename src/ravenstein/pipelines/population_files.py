@@ -189,7 +189,8 @@ def _with_others(given: _Given, job: AccountJob) -> _Given:
                 where=file.facts.name,
                 fix="Give them at the opening mid-year and at each one after it.",
             )
-        more["special_change"] = special_changes(_laid(file, given.cells, given.cells.years))
+        statics = _laid(file, given.cells, given.cells.years)
+        more["special_change"] = special_changes(statics, given.population, given.cells)
     twice = sorted(set(more) & set(given.components))
     if twice:
         raise StudyError(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.core.errors import AccountError
+from ravenstein.core.errors import AccountError, listed
 from ravenstein.demography.ages import aged_on
+from ravenstein.tables.population import OTHER_CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,16 +45,19 @@ def spread_year(
         The components [areas, sexes, ages], each adding to its totals.
 
     Raises:
-        AccountError: If more leave an area than live in it.
+        AccountError: If more leave an area than live in it, or totals or rates are negative or
+            missing.
 
     Notes:
         Inflows: total × shape. Exits, in the order emigrants, movers, deaths, each from those who
         are left: $E_a(x) = N_a(x)\,(1 - e^{-\kappa_a h(x)})$ with one root $\kappa_a$ an area, so
-        that no cell loses more than it has. Other changes are spread as the population is.
+        that no cell loses more than it has. Other changes are spread as the population is; those
+        that take people away do so as exits do.
 
     Source:
         Docs/explanation/roll-forward.md; model patterns: Rogers and Castro (1981).
     """
+    _check(totals, rates)
     here = aged_on(np.asarray(opening, dtype=np.float64))
     found: dict[str, Floats] = {"births": np.zeros_like(here)}
     births = np.asarray(totals["births"], dtype=np.float64)
@@ -66,8 +70,10 @@ def spread_year(
     for name in ("international_out", "internal_out", "deaths"):
         found[name] = exits(here, np.asarray(totals[name], dtype=np.float64), rates[name], name)
         here = here - found[name]
-    for name in set(totals) - set(found):
-        found[name] = _of(totals[name]) * here / here.sum(axis=(1, 2), keepdims=True)
+    for name in [name for name in totals if name not in found]:
+        change = np.asarray(totals[name], dtype=np.float64)
+        less = exits(here, np.maximum(-change, 0), np.ones(here.shape[1:]), name)
+        found[name] = _to(here, np.maximum(change, 0)) - less
         here = here + found[name]
     return found
 
@@ -170,6 +176,25 @@ def exits(stock: Floats, totals: Floats, hazard: Any, name: str) -> Floats:
     # what bisection leaves, some 1e-16 of the total, is scaled away
     scale = np.divide(totals, sums, out=np.zeros_like(sums), where=sums > 0)
     return np.asarray(np.minimum(found * scale[:, None, None], stock))
+
+
+def _check(totals: Mapping[str, Any], rates: Mapping[str, Any]) -> None:
+    given = {**totals, **{f"rates of {name}": values for name, values in rates.items()}}
+    wrong = {}
+    for name, values in given.items():
+        numbers = np.asarray(values, dtype=np.float64)
+        below = (numbers < 0) & (name not in OTHER_CHANGES)
+        wrong[name] = int((~np.isfinite(numbers) | below).sum())
+    empty = [n for n in ("internal_in", "international_in") if not np.asarray(rates[n]).sum() > 0]
+    bad = [name for name, count in wrong.items() if count] + [f"no shape of {n}" for n in empty]
+    if bad:
+        raise AccountError(
+            "Totals cannot be spread over ages.",
+            expected="totals and rates of 0 or more, none missing; only other changes below 0",
+            found=listed(bad),
+            where="age patterns",
+            fix="Correct the totals or the model rates.",
+        )
 
 
 def _to(values: Floats, totals: Any) -> Floats:

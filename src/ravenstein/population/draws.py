@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from ravenstein.core.errors import AccountError
+from ravenstein.core.errors import AccountError, listed
 from ravenstein.demography.ages import aged_on
 from ravenstein.tables.population import EFFECTS
 
@@ -38,7 +38,9 @@ class Year:
         year: Place of the year, 1 for the first after the opening.
         first: Number of the first draw.
         population: Stocks at its end [draws, areas, sexes, ages].
-        flows: Uncertain flows as they were in each draw, by component, of the same shape.
+        flows: Uncertain flows as they were in each draw, by component, of the same shape; and
+            `not_paid`, known exits that did not happen because nobody was there: the residual of
+            the draw.
         known: The flows that are the same in all draws, signed and added [areas, sexes, ages].
         limited: Cells and draws in which an outflow was held back, because it would have taken
             more than half of those who could go, and more than the account's own share.
@@ -75,9 +77,9 @@ def roll_forward_draws(
         account: The account whose point values the draws are around, its opening stock known.
         ratios: Called with the place of a year (from 0), the first draw and the number of draws;
             returns, for each uncertain component, its draws over its point value, broadcastable to
-            [draws, areas, sexes, ages]. The same components in every year. International flows;
-            and internal ones: of outflows alone where the areas are the whole country, and the
-            inflows follow, in = out for every age and sex; of both where they are not.
+            [draws, areas, sexes, ages]: finite, 0 or more, the same components in every year.
+            International flows; and internal ones: of outflows alone where the areas are the whole
+            country, and the inflows follow, in = out for every age and sex; of both where not.
         draws: Number of draws.
         block: Draws at a time.
 
@@ -85,7 +87,8 @@ def roll_forward_draws(
         Each year of each block, block by block.
 
     Raises:
-        AccountError: If a component cannot be uncertain, or is not in the account.
+        AccountError: If a component cannot be uncertain, is not in the account, or a ratio cannot
+            be.
 
     Notes:
         Known exits of a cohort (deaths, mostly) are paid by persons set apart: $C_t = \min(N_t,
@@ -94,19 +97,21 @@ def roll_forward_draws(
         $X$ of $R$ who can go take the share $\sigma(X / R)$: $\sigma(x) = x$ up to
         $\tau = \max(\tfrac12, x_0)$ with $x_0$ the account's own share, and
         $1 - (1-\tau)^2/(1 - 2\tau + x)$ beyond, which is smooth and below 1. So draws are
-        the given flows but for cells that a draw would nearly empty; these are counted.
+        the given flows but for cells that a draw would nearly empty; these are counted. Holding
+        back keeps people, so the mean of draws lies above the account there.
 
     Source:
         docs/explanation/roll-forward.md, derivation and checks.
     """
-    uncertain = _uncertain(account, set(ratios(0, 0, 1)))
+    named = set(ratios(0, 0, 1))
+    uncertain = _uncertain(account, named)
     plan = _plan(account, uncertain)
     for first in range(0, draws, block):
         count = min(block, draws - first)
         free = np.repeat((account.population[0] - plan.aside[0])[None], count, axis=0)
         for year in range(len(account.cells.years) - 1):
             # the ratios of a year are drawn when they are needed, so that a block stays small
-            given = dict(ratios(year, first, count))
+            given = _checked(ratios(year, first, count), named)
             free, flows, limited = _year(account, plan, year, given, free)
             stock = free + plan.aside[year + 1]
             yield Year(year + 1, first, stock, flows, plan.signed[year], limited)
@@ -124,18 +129,37 @@ def _uncertain(account: Account, named: set[str]) -> tuple[str, ...]:
             fix="Give gross flows; other components are known.",
         )
     inside = {"internal_in", "internal_out"}
-    if named & inside == {"internal_out"}:
-        both = (account.components["internal_in"] - account.components["internal_out"]).sum(axis=1)
-        if np.abs(both).max() > 1e-6 * max(float(account.population.max()), 1.0):
-            raise AccountError(
-                "Inflows cannot follow outflows: these areas are not a whole country.",
-                expected="inflows = outflows over all areas, for every year, sex and age",
-                found=f"{int((both != 0).sum())} sums that differ, by up to {np.abs(both).max():g}",
-                where="draws of internal_out",
-                fix="Give all areas; or draw internal_in too.",
-            )
-        return tuple(sorted(named | inside))
-    return tuple(sorted(named))
+    if not named & inside:
+        return tuple(sorted(named))
+    both = (account.components["internal_in"] - account.components["internal_out"]).sum(axis=1)
+    whole = np.abs(both).max() <= 1e-6 * max(float(account.population.max()), 1.0)
+    if whole != (named & inside == {"internal_out"}):
+        raise AccountError(
+            "Inflows would not be outflows: draw internal_out alone."
+            if whole
+            else "Inflows cannot follow outflows: these areas are not a whole country.",
+            expected="over a whole country, internal_out alone: inflows follow; else both",
+            found=f"{listed(sorted(named & inside))}; {int((np.abs(both) > 0).sum())} sums over "
+            "areas of inflows and outflows that differ",
+            where="draws of internal flows",
+            fix="Leave out internal_in." if whole else "Give all areas; or draw internal_in too.",
+        )
+    return tuple(sorted(named | inside))
+
+
+def _checked(given: Mapping[str, Any], named: set[str]) -> dict[str, Floats]:
+    """Return one year's ratios, of the same components as before, finite and not negative."""
+    found = {name: np.asarray(values, dtype=np.float64) for name, values in given.items()}
+    wrong = sum(int((~np.isfinite(values) | (values < 0)).sum()) for values in found.values())
+    if wrong or set(found) != named:
+        raise AccountError(
+            "Ratios of draws cannot be used.",
+            expected=f"finite ones of 0 or more, of {', '.join(sorted(named))} in every year",
+            found=f"{wrong} negative, missing or infinite; of {', '.join(sorted(found)) or 'none'}",
+            where="draws of the account",
+            fix="Give every component that is drawn a ratio in every year.",
+        )
+    return found
 
 
 def _plan(account: Account, uncertain: tuple[str, ...]) -> _Plan:
@@ -194,7 +218,6 @@ def _year(
         churn = np.where(wanted > base, np.minimum(moved_in, out), 0.0)
         out, moved_in = out - churn, moved_in - churn
     wanted = plan.lacking[year] + part("international_out")[0] + out
-    passing = np.divide(np.maximum(wanted - base, 0), moved_in, out=zero.copy(), where=moved_in > 0)
     after = np.empty(shape)
     left_abroad, left_area, lost = np.empty(shape), np.empty(shape), np.empty(shape)
     limited = _exits(
@@ -210,8 +233,14 @@ def _year(
         total = moved_in.sum(axis=0, keepdims=True)
         share = np.divide(moved_in, total, out=zero.copy(), where=total > 0)
         arrived = pool * share
-        after += arrived * (1 - np.minimum(passing, 1))
-        lost += arrived * np.minimum(passing, 1)
+        # some who arrive die or leave in the same year: exits that nobody else could pay
+        abroad = np.multiply(*part("international_out")) - left_abroad
+        unmet = plan.lacking[year] - lost + abroad
+        paid = np.minimum(arrived, np.maximum(unmet, 0))
+        rate = np.divide(paid, unmet, out=np.zeros(shape), where=unmet > 0)
+        lost += rate * (plan.lacking[year] - lost)
+        left_abroad += rate * abroad
+        after += arrived - paid
         flows["internal_in"] = arrived + churn
     if "international_out" in given:
         flows["international_out"] = left_abroad

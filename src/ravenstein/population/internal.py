@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, listed
 from ravenstein.population.roll_forward import SEXES
+from ravenstein.tables.population_by_age import OPEN_AGE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     Rows = nw.LazyFrame[Any]
     Floats = NDArray[np.float64]
     Numbers = NDArray[Any]
-
-_OPEN_AGE = 90
 
 
 def at_term_time(snapshot: Rows, students: Rows) -> Rows:
@@ -76,7 +75,7 @@ def matched_moves(before: Rows, after: Rows, mid_year: int) -> Rows:
     birth = nw.col("birth_date")
     later = (birth.dt.month() > 6).cast(nw.Int64)
     age = mid_year - birth.dt.year().cast(nw.Int64) - later
-    top = nw.when(age > _OPEN_AGE).then(nw.lit(_OPEN_AGE)).otherwise(age)
+    top = nw.when(age > OPEN_AGE).then(nw.lit(OPEN_AGE)).otherwise(age)
     return (
         moved.select(
             origin=nw.col("area_before"),
@@ -115,20 +114,17 @@ def gross_moves(moves: pa.Table, cells: Cells) -> dict[str, Numbers]:
     out: list[Numbers] = []
     for year in cells.years[1:]:
         rows = moves.filter(pc.equal(moves["year"], year))
-        for found, flow in zip(
-            (into, out), gross_of(flow_array(rows, cells.areas, cells.ages)), strict=True
-        ):
+        for found, flow in zip((into, out), gross_of(flow_array(rows, cells.areas)), strict=True):
             found.append(flow)
     return {"internal_in": np.stack(into), "internal_out": np.stack(out)}
 
 
-def flow_array(moves: pa.Table, areas: tuple[str, ...], ages: int = _OPEN_AGE + 1) -> Numbers:
+def flow_array(moves: pa.Table, areas: tuple[str, ...]) -> Numbers:
     """Turn rows of moves into an array; moves from or to nowhere are left out.
 
     Args:
         moves: Rows `origin`, `destination`, `sex`, `age`, `persons`.
         areas: The areas, in order.
-        ages: Number of single ages.
 
     Returns:
         Persons [origins, destinations, sexes, ages].
@@ -143,12 +139,14 @@ def flow_array(moves: pa.Table, areas: tuple[str, ...], ages: int = _OPEN_AGE + 
     unknown = sorted({code for codes in columns.values() for code in codes} - set(at))
     age = inside["age"].to_numpy()
     sex = inside["sex"].to_pylist()
-    if unknown or set(sex) - set(SEXES) or (age < 0).any() or (age >= ages).any():
+    ages, lacking = OPEN_AGE + 1, inside["persons"].null_count
+    if unknown or set(sex) - set(SEXES) or (age < 0).any() or (age >= ages).any() or lacking:
         raise AccountError(
             "Moves do not fit the account.",
             expected=f"areas of the account, sexes {' and '.join(SEXES)}, ages 0 to {ages - 1}",
             found=f"areas {listed(unknown) or 'that fit'}, "
-            f"{int(((age < 0) | (age >= ages)).sum())} rows of other ages",
+            f"{int(((age < 0) | (age >= ages)).sum())} rows of other ages, {lacking} without a "
+            "number",
             where="internal moves",
             fix="Bring both snapshots to one geography edition; correct birth dates.",
         )
@@ -219,8 +217,21 @@ def leavers_adjustment(stayed: Any, moved: Any, share: Any) -> Floats:
     [[40.0]]
     """
     still, seen = np.asarray(stayed, dtype=np.float64), np.asarray(moved, dtype=np.float64)
+    part = np.asarray(share, dtype=np.float64)
+    within = seen[np.arange(still.shape[0]), np.arange(still.shape[0])]
+    wrong = [int((~(np.isfinite(v) & (v >= 0))).sum()) for v in (still, seen, part)]
+    if any(wrong) or (part > 1).any() or (within != 0).any():
+        raise AccountError(
+            "Leavers cannot be adjusted.",
+            expected="counts of 0 or more, none within an area; shares from 0 to 1",
+            found=f"{wrong[0]} of those who stayed, {wrong[1]} of moves and {wrong[2]} shares are "
+            f"negative or missing; {int((part > 1).sum())} shares above 1; "
+            f"{int((within != 0).sum())} cells of moves within an area",
+            where="leavers' adjustment",
+            fix="Correct the counts; those who changed address within the area stayed.",
+        )
     gone = seen.sum(axis=1)
-    more = np.clip(np.asarray(share) * (still + gone) - gone, 0.0, still)
+    more = np.clip(part * (still + gone) - gone, 0.0, still)
     by_area = seen.sum(axis=(2, 3))
     overall = by_area.sum(axis=0) * (1 - np.eye(by_area.shape[0]))
     pattern = np.where(by_area.sum(axis=1, keepdims=True) > 0, by_area, overall)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,28 @@ from ravenstein.core.errors import AccountError, listed
 from ravenstein.tables.geography import LOCAL_AUTHORITY_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _History:
+    """What the table of changes says of local authorities.
+
+    `after` and `before`: successors and predecessors of each code (None: it ended without one);
+    `begins` and `ends`: the year from which a code is, or is no longer, in use; `redrawn`: codes
+    whose successor has other boundaries.
+    """
+
+    after: dict[str, set[str | None]]
+    before: dict[str, set[str]]
+    begins: dict[str, int]
+    ends: dict[str, int]
+    redrawn: frozenset[str]
 
 
 def successors(
@@ -25,23 +42,24 @@ def successors(
     edition: int,
     known: Collection[str] | None = None,
     *,
-    since: int = 0,
+    since: int | None = None,
 ) -> dict[str, str]:
     """Return the code that each local authority has on the boundaries of a later year.
 
     Args:
         codes: Codes of one file.
         changes: Rows `old`, `new` (missing where an area ended), `kind`, `start` (year).
-        edition: Year of the boundaries wanted; changes up to it count.
+        edition: Year of the boundaries wanted.
         known: All codes of that edition, where there is a list of them.
-        since: Year of the boundaries of `codes`, where it is known: changes up to it were made.
+        since: Year of the boundaries of `codes`, where it is known.
 
     Returns:
         The code of the edition by each code; itself where it did not change.
 
     Raises:
-        AccountError: If a code ended without a successor or before `since`, was divided, is not
-            known, or codes of two editions are mixed: an area and what it became.
+        AccountError: If codes were never in use together (two editions are mixed) or not in the
+            edition that is said, began after the edition wanted, ended without a successor, were
+            divided, or are not known; or if parts of a merged area are missing.
 
     >>> import pyarrow as pa
     >>> changes = pa.table({"old": ["E07000048"], "new": ["E06000058"], "kind": ["merger"],
@@ -49,46 +67,11 @@ def successors(
     >>> successors(["E07000048", "E06000001"], changes, 2021)
     {'E07000048': 'E06000058', 'E06000001': 'E06000001'}
     """
-    ways = _ways(changes, since, edition)
-    gone = _ways(changes, 0, since)
-    renewed = {later for after in gone.values() for later in after}
-    abolished = sorted(code for code in codes if code in gone and code not in renewed)
-    if abolished:
-        raise _error(
-            f"codes ended before the edition {since}", listed(abolished), "codes of that edition"
-        )
-    mixed = sorted(
-        f"{code} and its successor {later}"
-        for code in codes
-        for later in _reached(code, ways)
-        if later in set(codes)
-    )
-    if mixed:
-        raise _error("two geography editions are mixed", listed(mixed), "codes of one edition")
-    found: dict[str, str] = {}
-    ended, divided, unknown = [], [], []
-    for code in codes:
-        now, seen = code, {code}
-        while now in ways:
-            after = ways[now]
-            if len(after) > 1:
-                divided.append(f"{code} into {listed(sorted(str(a) for a in after))}")
-                break
-            following = next(iter(after))
-            if following is None:
-                ended.append(code)
-                break
-            if following in seen:
-                break
-            now = following
-            seen.add(now)
-        found[code] = now
-        if known is not None and now not in known and code not in ended:
-            unknown.append(code)
-    if ended:
-        raise _error("codes have no successor", listed(ended), "codes that are or became others")
-    if divided:
-        raise _error("areas were divided", listed(divided), "areas with one successor")
+    history = _history(changes)
+    _refuse_mixed(codes, history, since, edition)
+    found = {code: _followed(code, history, edition) for code in codes}
+    _refuse_partial(codes, set(found.values()), history)
+    unknown = sorted(code for code in codes if known is not None and found[code] not in known)
     if unknown:
         raise _error(f"codes are not of the edition {edition}", listed(unknown), "known codes")
     return found
@@ -102,13 +85,16 @@ def redrawn(codes: Sequence[str], changes: pa.Table, edition: int) -> list[str]:
         changes: As in `successors`.
         edition: Year of the boundaries wanted.
     """
-    ways = _ways(changes, 0, edition)
-    kinds = {
-        row["old"]
-        for row in changes.to_pylist()
-        if row["kind"] == "new_geo" and row["new"] in ways.get(row["old"], ())
-    }
-    return sorted(kinds & set(codes))
+    history = _history(changes)
+    found = []
+    for code in codes:
+        now: str | None = code
+        while now is not None and history.ends.get(now, 9999) <= edition:
+            if now in history.redrawn:
+                found.append(code)
+                break
+            now = next(iter(history.after[now]))
+    return sorted(found)
 
 
 def merged(
@@ -136,30 +122,77 @@ def merged(
     return later, np.moveaxis(summed, 0, axis)
 
 
-def _ways(changes: pa.Table, since: int, edition: int) -> dict[str, set[str | None]]:
-    """Return what each local authority became; other levels' codes are passed over."""
+def _history(changes: pa.Table) -> _History:
     rule = re.compile(LOCAL_AUTHORITY_PATTERN)
-    ways: dict[str, set[str | None]] = {}
+    history = _History({}, {}, {}, {}, frozenset())
+    other: set[str] = set()
     for row in changes.to_pylist():
-        in_time = since < row["start"] <= edition
+        old, new, start = row["old"], row["new"], row["start"]
         # a local authority that joins a combined authority stays what it is
-        stays = row["new"] is not None and bool(rule.fullmatch(row["old"])) and not rule.fullmatch(
-            row["new"]
+        if new is not None and rule.fullmatch(old) and not rule.fullmatch(new):
+            continue
+        history.after.setdefault(old, set()).add(new)
+        history.ends[old] = min(start, history.ends.get(old, start))
+        if new is not None:
+            history.before.setdefault(new, set()).add(old)
+            history.begins[new] = max(start, history.begins.get(new, start))
+        if row["kind"] == "new_geo":
+            other.add(old)
+    return _History(history.after, history.before, history.begins, history.ends, frozenset(other))
+
+
+def _refuse_mixed(codes: Sequence[str], history: _History, since: int | None, edition: int) -> None:
+    """Refuse codes without a year in which all of them are in use, and years that do not fit."""
+    latest = max(codes, key=lambda code: history.begins.get(code, 0))
+    earliest = min(codes, key=lambda code: history.ends.get(code, 9999))
+    begins, ends = history.begins.get(latest, 0), history.ends.get(earliest, 9999)
+    if begins >= ends:
+        raise _error(
+            "two geography editions are mixed",
+            f"{earliest}, which ended in {ends}, and {latest}, which began in {begins}",
+            "codes that were in use together",
+        )
+    if since is not None and not begins <= since < ends:
+        one = f"{latest}, which began in {begins}" if since < begins else (
+            f"{earliest}, which ended in {ends}"
         )  # fmt: skip
-        if in_time and not stays:
-            ways.setdefault(row["old"], set()).add(row["new"])
-    return ways
+        raise _error(f"codes are not of the edition {since}", one, "codes in use in that year")
+    if edition < max(begins, since or 0):
+        raise _error(
+            "boundaries of an earlier year are asked for",
+            f"{edition}, where codes are of {max(begins, since or 0)} or later",
+            "the same year or a later one: areas cannot be taken apart",
+        )
 
 
-def _reached(code: str, ways: dict[str, set[str | None]]) -> set[str]:
-    """Return every code that an area's code has led to since."""
-    reached: set[str] = set()
-    waiting: Iterable[str | None] = ways.get(code, set())
-    while waiting:
-        new = {one for one in waiting if one is not None} - reached - {code}
-        reached |= new
-        waiting = {after for one in new for after in ways.get(one, set())}
-    return reached
+def _followed(code: str, history: _History, edition: int) -> str:
+    """Return the code in use in a later edition."""
+    now = code
+    while history.ends.get(now, 9999) <= edition:
+        after = history.after[now]
+        if len(after) > 1:
+            into = listed(sorted(str(part) for part in after))
+            raise _error("an area was divided", f"{code} into {into}", "one successor each")
+        following = next(iter(after))
+        if following is None:
+            raise _error("a code has no successor", code, "codes that are or became others")
+        now = following
+    return now
+
+
+def _refuse_partial(codes: Sequence[str], reached: set[str], history: _History) -> None:
+    """Refuse merged areas of which the codes hold only some parts."""
+    held = set(codes)
+
+    def lacking(code: str) -> set[str]:
+        if code in held:
+            return set()
+        parts = history.before.get(code)
+        return set().union(*map(lacking, parts)) if parts else {code}
+
+    missing = sorted(f"{part} of {code}" for code in reached for part in lacking(code))
+    if missing:
+        raise _error("parts of merged areas are missing", listed(missing), "all parts of each")
 
 
 def _error(what: str, found: str, expected: str) -> AccountError:
@@ -168,5 +201,6 @@ def _error(what: str, found: str, expected: str) -> AccountError:
         expected=expected,
         found=found,
         where="area codes",
-        fix="Give each file's own edition, or a table of code changes that covers it.",
+        fix="Give each file's own edition, all its areas, and a table of code changes that covers "
+        "it.",
     )

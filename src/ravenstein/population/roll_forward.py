@@ -114,35 +114,28 @@ def roll_forward(
     >>> roll_forward(np.array([[[5, 1], [4, 2]]]), born, cells).population[1].tolist()
     [[[3, 6], [2, 6]]]
     """
-    check_components(components, cells)
-    shape = (len(cells.areas), len(SEXES), cells.ages)
-    if opening.shape != shape or (opening < 0).any():
-        raise _error(
-            "the opening population does not fit",
-            f"{opening.shape}, {int((opening < 0).sum())} negative cells",
-            f"{shape} [areas, sexes, ages], 0 or more",
-        )
-    change = signed(components)
-    kind = np.result_type(opening, change)
-    population = np.empty((len(cells.years), *shape), dtype=kind)
-    population[0] = opening
+    flows = checked_components(components, cells)
+    start = _stocks(np.asarray(opening)[None], cells, "the opening population", years=1)[0]
+    change = signed(flows)
+    kind = np.result_type(start, change)
+    population = np.empty((len(cells.years), *start.shape), dtype=kind)
+    residual = np.zeros(change.shape, dtype=kind)
+    population[0] = start
     for year in range(len(cells.years) - 1):
-        np.add(aged_on(population[year]), change[year], out=population[year + 1])
-        if short == "residual":
-            np.maximum(population[year + 1], 0, out=population[year + 1])
-    below = population < 0
-    if below.any():
-        raise AccountError(
-            "More people leave a cell than are in it.",
-            expected="outflows and deaths of at most the stock and the inflows",
-            found=cells.named(below, population, first=0),
-            where="roll-forward",
-            fix="Correct the flows; or put what is missing into the residual (short = 'residual').",
-        )
-    residual = np.zeros_like(change, dtype=kind)
-    if short == "residual":
-        residual = population[1:] - aged_on(population[:-1]) - change
-    return Account(cells, population, dict(components), residual)
+        after = aged_on(population[year]) + change[year]
+        below = after < 0
+        if below.any() and short == "refuse":
+            raise AccountError(
+                "More people leave a cell than are in it.",
+                expected="outflows and deaths of at most the stock and the inflows",
+                found=cells.named(below[None], after[None], first=year + 1),
+                where="roll-forward",
+                fix="Correct the flows; or name what is missing as residual (short='residual', "
+                "--allow-short).",
+            )
+        residual[year] = np.where(below, -after, 0)
+        population[year + 1] = np.where(below, 0, after)
+    return Account(cells, population, flows, residual)
 
 
 def account_of(population: Numbers, components: Mapping[str, Numbers], cells: Cells) -> Account:
@@ -157,23 +150,20 @@ def account_of(population: Numbers, components: Mapping[str, Numbers], cells: Ce
         AccountError: As in `roll_forward`.
 
     Notes:
-        $R_t(x) = P_t(x) - P_{t-1}(x-1) - \sum_c \pm F_{c,t}(x)$.
+        $R_t(x) = P_t(x) - P_{t-1}(x-1) - \sum_c \pm F_{c,t}(x)$. Of figures with decimals, what is
+        below a 1e-12th of the largest stock is the computer's rounding and no residual.
 
     >>> cells = Cells(("A",), (2001, 2002), ages=2)
     >>> stocks = np.array([[[[5, 1], [4, 2]]], [[[3, 5], [2, 6]]]])
     >>> account_of(stocks, {"births": np.array([[[[3, 0], [2, 0]]]])}, cells).residual.tolist()
     [[[[0, -1], [0, 0]]]]
     """
-    check_components(components, cells)
-    shape = (len(cells.years), len(cells.areas), len(SEXES), cells.ages)
-    if population.shape != shape or (population < 0).any():
-        raise _error(
-            "the populations do not fit",
-            f"{population.shape}, {int((population < 0).sum())} negative cells",
-            f"{shape} [years, areas, sexes, ages], 0 or more",
-        )
-    residual = population[1:] - aged_on(population[:-1]) - signed(components)
-    return Account(cells, population, dict(components), residual)
+    flows = checked_components(components, cells)
+    stocks = _stocks(np.asarray(population), cells, "the populations")
+    residual = stocks[1:] - aged_on(stocks[:-1]) - signed(flows)
+    if residual.dtype.kind == "f":
+        residual[np.abs(residual) < 1e-12 * stocks.max(initial=1)] = 0
+    return Account(cells, stocks, flows, residual)
 
 
 def signed(components: Mapping[str, Numbers]) -> Numbers:
@@ -187,7 +177,7 @@ def signed(components: Mapping[str, Numbers]) -> Numbers:
     return total
 
 
-def special_changes(statics: Numbers) -> Numbers:
+def special_changes(statics: Numbers, population: Numbers, cells: Cells) -> Numbers:
     r"""Return the special changes that keep static populations what they are.
 
     Armed forces, prisoners and boarders do not age in the account: they are taken out of the
@@ -195,9 +185,14 @@ def special_changes(statics: Numbers) -> Numbers:
 
     Args:
         statics: Persons of static populations at all mid-years [years, areas, sexes, ages].
+        population: All persons, at the mid-years that are known, the first of them.
+        cells: What the axes mean.
 
     Returns:
         The component `special_change` [years − 1, areas, sexes, ages].
+
+    Raises:
+        AccountError: If more are static in a cell than are in it.
 
     Notes:
         Rolling $P - S$ forward and adding $S'$ is the same as rolling $P$ with the special change
@@ -206,17 +201,29 @@ def special_changes(statics: Numbers) -> Numbers:
     Source:
         ONS, Population estimates for the UK, mid-year: methods guide, special populations.
 
-    >>> special_changes(np.array([[[[1, 2, 0]]], [[[1, 2, 0]]]])).tolist()
-    [[[[1, 1, -2]]]]
+    >>> cells = Cells(("A",), (2001, 2002), ages=3)
+    >>> soldiers = np.array([[[[1, 2, 0], [0, 0, 0]]], [[[1, 2, 0], [0, 0, 0]]]])
+    >>> special_changes(soldiers, soldiers + 5, cells).tolist()
+    [[[[1, 1, -2], [0, 0, 0]]]]
     """
-    return statics[1:] - aged_on(statics[:-1])
+    held = _stocks(np.asarray(statics), cells, "the static populations")
+    over = held[: len(population)] > population
+    if over.any():
+        raise AccountError(
+            "More people are static than are there.",
+            expected="static populations of at most the population, in every cell",
+            found=cells.named(over, held[: len(population)], first=0),
+            where="static populations",
+            fix="Correct them; are both of the same areas, ages and mid-years?",
+        )
+    return held[1:] - aged_on(held[:-1])
 
 
-def check_components(components: Mapping[str, Numbers], cells: Cells) -> None:
-    """Refuse components that do not fit the cells, are unknown, negative or counted twice.
+def checked_components(components: Mapping[str, Numbers], cells: Cells) -> dict[str, Numbers]:
+    """Return components as 64-bit numbers, whole or not all alike.
 
     Raises:
-        AccountError: If one is so.
+        AccountError: If one does not fit the cells, is unknown, negative or counted twice.
     """
     unknown = sorted(set(components) - set(EFFECTS))
     twice = [
@@ -237,7 +244,8 @@ def check_components(components: Mapping[str, Numbers], cells: Cells) -> None:
             f"of {', '.join(EFFECTS)}; a net or both gross flows",
         )
     shape = (len(cells.years) - 1, len(cells.areas), len(SEXES), cells.ages)
-    for name, flows in components.items():
+    found = _alike({name: np.asarray(flows) for name, flows in components.items()})
+    for name, flows in found.items():
         if flows.shape != shape:
             raise _error(
                 f"{name} does not fit", str(flows.shape), f"{shape} [years, areas, sexes, ages]"
@@ -252,6 +260,32 @@ def check_components(components: Mapping[str, Numbers], cells: Cells) -> None:
                 cells.named(wrong, flows),
                 "births at age 0 only; numbers of 0 or more, none missing",
             )
+    return found
+
+
+def _stocks(given: Numbers, cells: Cells, what: str, *, years: int | None = None) -> Numbers:
+    """Return stocks as 64-bit numbers, if they fit the cells."""
+    shape = (years or len(cells.years), len(cells.areas), len(SEXES), cells.ages)
+    stocks = _alike({"stocks": given})["stocks"]
+    if stocks.shape != shape:
+        raise _error(
+            f"{what} cannot be used", str(stocks.shape), f"{shape} [years, areas, sexes, ages]"
+        )
+    wrong = ~(np.isfinite(stocks) & (stocks >= 0))
+    if wrong.any():
+        found = cells.named(wrong, stocks, first=0)
+        raise _error(f"{what} cannot be used", found, "0 or more in every cell, none missing")
+    return stocks
+
+
+def _alike(given: dict[str, Numbers]) -> dict[str, Numbers]:
+    """Return arrays as int64, or as float64 where one of them has decimals.
+
+    Unsigned and short integers would wrap around when flows are taken away.
+    """
+    whole = all(values.dtype.kind in "iub" for values in given.values())
+    kind = np.int64 if whole else np.float64
+    return {name: values.astype(kind, copy=False) for name, values in given.items()}
 
 
 def _error(what: str, found: str, expected: str) -> AccountError:
