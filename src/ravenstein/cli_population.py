@@ -58,7 +58,13 @@ Changes = Annotated[
 ]
 ToYear = Annotated[
     int | None,
-    typer.Option("--geography", metavar="YEAR", help="Bring areas to the boundaries of this year."),
+    typer.Option(
+        "--geography",
+        metavar="YEAR",
+        min=1974,
+        max=2200,
+        help="Bring areas to the boundaries of this year.",
+    ),
 ]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write rows as CSV too.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
@@ -120,11 +126,17 @@ def roll_forward(  # noqa: PLR0913  (each an option of the command)
         typer.Option(
             "--error",
             metavar="NAME=SHARE",
-            help="Relative standard error of a gross flow, such as international_in=0.05: draws "
-            "are written. May be repeated.",
+            help="Relative standard error of a gross flow, such as international_in=0.05, one "
+            "error for all areas of a year: draws are written. May be repeated.",
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Number of draws.")] = 1000,
+    area_error: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SHARE", help="The same, an error of its own for each area and year."
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=2, max=100_000, help="Number of draws.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1885,
     csv: AsCsv = False,
     quiet: Quiet = False,
@@ -141,7 +153,8 @@ def roll_forward(  # noqa: PLR0913  (each an option of the command)
         statics,
         roll=True,
         short="residual" if allow_short else "refuse",
-        errors=_errors(error),
+        errors=_errors(error, "--error"),
+        area_errors=_errors(area_error, "--area-error"),
         draws=draws,
         seed=seed,
         changes=code_changes,
@@ -212,13 +225,7 @@ def told(report: dict[str, Any]) -> list[str]:
         f"{report['areas']:,} areas by sex and age, mid-{first} to mid-{last}: "
         + ", ".join(report["components"])
     ]
-    for name, count in report["rows_repeated_in_files"].items():
-        lines.append(f"warning: {name}: {count:,} rows are repeated in the file, counted once")
-    if report["redrawn"]:
-        lines.append(
-            f"warning: boundaries of {', '.join(report['redrawn'])} were redrawn: figures are of "
-            "the old ones"
-        )
+    lines += [f"warning: {note}" for note in report["notes"]]
     off = {y: r for y, r in report["residual_by_year"].items() if r["cells_with_residual"]}
     for year, r in off.items():
         lines.append(
@@ -234,6 +241,11 @@ def told(report: dict[str, Any]) -> list[str]:
             f"{drawn['number']:,} draws; in {share:.2%} of cells and draws an outflow was held "
             "back, because it would have nearly emptied the cell"
         )
+        if drawn["known_exits_not_paid"] > 0.5:
+            lines.append(
+                f"warning: {drawn['known_exits_not_paid']:,.0f} deaths and other known exits a "
+                "draw could not happen, because nobody was there: residual_draws.parquet"
+            )
     return lines
 
 
@@ -241,9 +253,9 @@ def _files(given: list[str] | None) -> dict[str, Path]:
     return {name: Path(text) for name, text in _pairs(given, "--component").items()}
 
 
-def _errors(given: list[str] | None) -> dict[str, float]:
+def _errors(given: list[str] | None, option: str) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, text in _pairs(given, "--error").items():
+    for name, text in _pairs(given, option).items():
         try:
             found[name] = float(text)
         except ValueError:
@@ -253,7 +265,7 @@ def _errors(given: list[str] | None) -> dict[str, float]:
                 "A relative standard error cannot be used.",
                 expected="a share such as 0.05",
                 found=text,
-                where=f"--error {name}",
+                where=f"{option} {name}",
                 fix="Give the standard error over the value.",
             )
     return found

@@ -44,14 +44,14 @@ def test_the_residual_of_bristol_is_the_published_other_change(shared, tmp_path)
     assert [residual[y] for y in (2012, 2013, 2014)] == [48, 25, 7]
     assert [later["other_change", "E06000023", y] for y in (2012, 2013, 2014)] == [60, 32, -5]
     # the files of internal moves hold every row twice
-    assert report["rows_repeated_in_files"] == {"internal_in": 2366, "internal_out": 2366}
+    repeated = [note for note in report["notes"] if "2,366 rows are repeated" in note]
+    assert [note.split(":")[0] for note in repeated] == ["internal_in", "internal_out"]
     assert report["identity"] == 0
 
 
 def test_bristol_rolled_forward_is_off_by_the_sum_of_its_residuals(shared, tmp_path):
     report = account_files(tmp_path / "out", bristol(shared, roll=True))
     assert report["identity"] == 0
-    assert report["negative_cells"] == 0
     import pyarrow.csv as arrow_csv
 
     last = arrow_csv.read_csv(tmp_path / "out/summary.csv").to_pylist()[-1]

@@ -110,6 +110,22 @@ def test_what_is_no_folder_is_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(StoreError, match="cannot be replaced") as error:
-        refuse_others(pipe, (), "earlier results")
+        refuse_others(pipe, (), "earlier results", mark="report.json")
     assert "no folder" in error.value.found
+    with pytest.raises(StoreError, match="is no file"):
+        write_csv(ROWS, pipe)
     assert pipe.is_fifo()
+
+
+def test_only_earlier_results_are_replaced(tmp_path):
+    own, folder = ("population.csv", "report.json"), tmp_path / "mine"
+    folder.mkdir()
+    (folder / "population.csv").write_text("mine")
+    with pytest.raises(StoreError, match="cannot be replaced"):
+        refuse_others(folder, own, "earlier results", mark="report.json")
+    (folder / "report.json").write_text("{}")
+    refuse_others(folder, own, "earlier results", mark="report.json")
+    with pytest.raises(StoreError) as error:
+        refuse_others(folder, own, "earlier results", mark="report.json",
+                      inputs=[folder / "population.csv"])  # fmt: skip
+    assert error.value.found == "population.csv"

@@ -82,7 +82,7 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
         StoreError: If the folder holds other things, or histories are of other choices.
         StudyError: If the day asked for is in the future, or before the one told last.
     """
-    refuse_others(out, OWN, "earlier results")
+    refuse_others(out, OWN, "earlier results", mark=REPORT, inputs=files)
     _refuse_nested(out, job.history)
     with ExitStack() as stack:
         stack.enter_context(alone_in([out, *([job.history] if job.history else [])]))

@@ -121,7 +121,7 @@ def classify_on_spark(
             there.
     """
     _refuse_local(job)
-    refuse_others(out, OWN, "earlier results")
+    refuse_others(out, OWN, "earlier results", mark=REPORT, inputs=files)
     now = int(datetime.now(UTC).timestamp()) // 60
     refuse_day(job.as_of, now // MINUTES_A_DAY, None)
     intake = Intake()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ravenstein.core.errors import StudyError
+from ravenstein.core.errors import SourceError
 from ravenstein.demography.gross_flows import gross_flows
-from ravenstein.store.files import write_csv
+from ravenstein.store.files import refuse_inputs, write_csv
 from ravenstein.store.readers.gross_flows import read_gross_flows
 
 if TYPE_CHECKING:
@@ -29,18 +29,20 @@ def gross_flows_of_file(file: Path, out: Path, *, whole: bool = False) -> int:
         Number of rows.
 
     Raises:
-        SourceError: If the file is not such a table.
+        SourceError: If the file is not such a table, or has columns of the results' names.
+        StudyError: If the results would take its place.
         DemographyError: If flows are negative, or nets are not whole where flows are to be.
     """
+    refuse_inputs(out, [file], ".csv")
     given = read_gross_flows(file, file.name)
     taken = {INFLOW, OUTFLOW} & set(given.rows.column_names)
-    if taken or out.resolve() == file.resolve():
-        raise StudyError(
-            "The results would take the place of what was read.",
-            expected=f"another file, without columns {INFLOW} and {OUTFLOW}",
-            found=", ".join(sorted(taken)) or "the same file",
-            where=out.name,
-            fix="Choose another file; rename the columns.",
+    if taken:
+        raise SourceError(
+            "The file has columns of the names of the results.",
+            expected=f"none named {INFLOW} or {OUTFLOW}",
+            found=", ".join(sorted(taken)),
+            where=file.name,
+            fix="Rename the columns.",
         )
     into, leaving = gross_flows(given.inflow, given.outflow, given.net, whole=whole)
     rows = given.rows

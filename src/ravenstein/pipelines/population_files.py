@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ravenstein.core.errors import SourceError, StudyError, listed
 from ravenstein.core.seeds import step_generator
-from ravenstein.population.account_by_age import change_rows, identity, stock_rows, summary
+from ravenstein.population.account_by_age import change_rows, imbalance, stock_rows, summary
 from ravenstein.population.internal import gross_moves
 from ravenstein.population.recode import merged, redrawn, successors
 from ravenstein.population.roll_forward import (
@@ -51,12 +51,11 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[Any]
 
-POPULATION, CHANGES, DRAWS_FILE, SUMMARY, REPORT = (
-    "population", "changes", "population_draws.parquet", "summary.csv", "report.json",
-)  # fmt: skip
+POPULATION, CHANGES, SUMMARY, REPORT = "population", "changes", "summary.csv", "report.json"
+DRAWS_FILE, UNPAID_FILE = "population_draws.parquet", "residual_draws.parquet"
 OWN = (
     *(f"{name}.{end}" for name in (POPULATION, CHANGES) for end in ("parquet", "csv")),
-    DRAWS_FILE, SUMMARY, REPORT,
+    DRAWS_FILE, UNPAID_FILE, SUMMARY, REPORT,
 )  # fmt: skip
 _FILES = "files"  # the edition of files that do not name one
 
@@ -75,8 +74,9 @@ class AccountJob:
         roll: Whether only the first population is taken and rolled forward; if not, all
             populations are taken and residuals named.
         short: What happens where more leave a cell than are in it, when rolled forward.
-        errors: Relative standard errors of components that are drawn, the same for all cells of a
-            year.
+        errors: Relative standard errors of components that are drawn, one error for all cells of
+            a year.
+        area_errors: The same, an error of its own for each area and year.
         draws: Number of draws.
         seed: Their seed.
         changes: A table of code changes, to bring all files to the boundaries of `geography`.
@@ -92,6 +92,7 @@ class AccountJob:
     roll: bool = False
     short: Short = "refuse"
     errors: Mapping[str, float] = field(default_factory=dict)
+    area_errors: Mapping[str, float] = field(default_factory=dict)
     draws: int = 1000
     seed: int = 1885
     changes: Path | None = None
@@ -101,15 +102,19 @@ class AccountJob:
 
 @dataclass(frozen=True, eq=False)
 class _Given:
-    """What the files hold, in the order of one set of cells."""
+    """What the files hold, in the order of one set of cells.
+
+    `codes` are those of the files, `by` what they are now; `notes` what a reader must know.
+    """
 
     edition: str
     cells: Cells
     population: Numbers
     components: dict[str, Numbers]
-    repeated: dict[str, int]
-    geography: int = 0
-    redrawn: tuple[str, ...] = ()
+    codes: tuple[str, ...]
+    by: dict[str, str]
+    geography: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def account_files(out: Path, job: AccountJob) -> dict[str, Any]:
@@ -127,12 +132,11 @@ def account_files(out: Path, job: AccountJob) -> dict[str, Any]:
         AccountError: If flows cannot be, or more leave a cell than are in it.
         StoreError: If the folder holds other things, or cannot be written.
     """
-    refuse_others(out, OWN, "earlier results")
-    given = _recoded(_with_others(_read(job), job), job)
+    refuse_others(out, OWN, "earlier results", mark=REPORT, inputs=_inputs(job))
+    given = _with_others(_recoded(_read(job), job), job)
     account = _account(given, job)
     with alone_in([out]), new_folder(out, 0) as waiting:
-        limited = _write(waiting, given, account, job)
-        report = _report(given, account, job, limited)
+        report = _report(given, account, job, _write(waiting, given, account, job))
         write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", waiting / REPORT)
         publish_folder(out, 0)
     return report
@@ -158,7 +162,10 @@ def _read(job: AccountJob) -> _Given:
         file = read_myeb2(job.detail, job.detail.name)
         areas = tuple(file.areas["area"].to_pylist())
         cells = Cells(areas, file.years, OPEN_AGE + 1)
-        return _Given(file.edition, cells, file.population, file.components, {}, file.geography)
+        same = {code: code for code in areas}
+        return _Given(
+            file.edition, cells, file.population, file.components, areas, same, file.geography
+        )
     assert job.stocks is not None
     return _joined(
         read_long(job.stocks, job.stocks.name),
@@ -177,7 +184,7 @@ def _with_others(given: _Given, job: AccountJob) -> _Given:
         with memory_store() as store:
             rows = read_rows(job.moves, job.moves.name, INTERNAL_MOVES)
             checked = store.collect(store.checked_rows(INTERNAL_MOVES, rows))
-        more |= gross_moves(checked, given.cells)
+        more |= gross_moves(checked, given.cells, given.by)
     if job.statics is not None:
         file = read_long(job.statics, job.statics.name)
         lacking = sorted(set(given.cells.years) - set(file.years))
@@ -189,18 +196,26 @@ def _with_others(given: _Given, job: AccountJob) -> _Given:
                 where=file.facts.name,
                 fix="Give them at the opening mid-year and at each one after it.",
             )
-        statics = _laid(file, given.cells, given.cells.years)
+        laid = _laid(file, replace(given.cells, areas=given.codes), given.cells.years)
+        statics = merged(laid, given.codes, given.by, axis=1)[1]
         more["special_change"] = special_changes(statics, given.population, given.cells)
-    twice = sorted(set(more) & set(given.components))
+    twice = sorted(
+        name
+        for name in given.components
+        if name in more or (job.moves is not None and name == "internal_net")
+    )
     if twice:
         raise StudyError(
             "A component is given twice.",
             expected="moves or internal flows; static populations or special changes",
             found=listed(twice),
             where="--moves or --statics",
-            fix="Leave out one of both.",
+            fix="Leave out one of both; a file of detailed components has them already.",
         )
-    return replace(given, components={**given.components, **more})
+    components = {**given.components, **more}
+    absent = [name for name in ("births", "deaths") if name not in components]
+    notes = given.notes + ((f"there are no {' and no '.join(absent)}",) if absent else ())
+    return replace(given, components=components, notes=notes)
 
 
 def _joined(stocks: AgeSexYears, flows: Mapping[str, AgeSexYears], *, roll: bool) -> _Given:
@@ -212,40 +227,64 @@ def _joined(stocks: AgeSexYears, flows: Mapping[str, AgeSexYears], *, roll: bool
             expected=", ".join(EFFECTS),
             found=listed(unknown) or "none",
             where="--component",
-            fix="Name each file as --component NAME=FILE.",
+            fix="Name each file as --component NAME=FILE; births and deaths at least.",
         )
     covered = set.intersection(*(set(file.years) for file in flows.values()))
     if not roll:
         covered &= set(stocks.years)
-    years = [stocks.years[0]]
+    # an account begins a year before the first flows; to roll forward, the first stock is taken
+    first = next((y for y in stocks.years if y + 1 in covered), stocks.years[0])
+    years = [stocks.years[0] if roll else first]
     while years[-1] + 1 in covered:
         years.append(years[-1] + 1)
     if len(years) < 2:
         raise SourceError(
-            "No year is covered by all components.",
-            expected=f"flows of {years[0] + 1}, the year after the first population",
+            "No year is covered by all files.",
+            expected=f"flows of the year after a population ({listed(stocks.years)})"
+            + ("" if roll else " and the population of that year; roll-forward needs none"),
             found=f"years in all of them: {listed(sorted(covered)) or 'none'}",
             where=stocks.facts.name,
-            fix="Give the same years in every file; is the first population the year before?",
+            fix="Give the same years in every file.",
         )
     cells = Cells(stocks.areas, tuple(years), OPEN_AGE + 1)
-    population = _laid(stocks, cells, stocks.years[: len(years)])
-    components = {name: _laid(file, cells, tuple(years[1:])) for name, file in flows.items()}
-    files = {"population": stocks, **flows}
-    repeated = {name: file.repeated for name, file in files.items() if file.repeated}
-    return _Given(_FILES, cells, population, components, repeated)
+    held = tuple(year for year in years if year in stocks.years)
+    population = _laid(stocks, cells, held)
+    components = {
+        name: _laid(file, cells, tuple(years[1:]), only_births=name == "births")
+        for name, file in flows.items()
+    }
+    same = {code: code for code in stocks.areas}
+    notes = _file_notes({"population": stocks, **flows}, years)
+    return _Given(_FILES, cells, population, components, stocks.areas, same, notes=notes)
 
 
-def _laid(file: AgeSexYears, cells: Cells, years: tuple[int, ...]) -> Numbers:
-    """Return a file's values at the cells; flows of fewer ages (births) are 0 at the others."""
+def _file_notes(files: Mapping[str, AgeSexYears], years: list[int]) -> tuple[str, ...]:
+    """Say what of the files was left out or counted once."""
+    notes = []
+    for name, file in files.items():
+        out = sorted(set(file.years) - set(years))
+        if out:
+            notes.append(f"{name}: {listed(out)} left out: not all files cover it")
+        if file.repeated:
+            notes.append(f"{name}: {file.repeated:,} rows are repeated in the file, counted once")
+    return tuple(notes)
+
+
+def _laid(
+    file: AgeSexYears, cells: Cells, years: tuple[int, ...], *, only_births: bool = False
+) -> Numbers:
+    """Return a file's values at the cells; births may be of age 0 alone."""
     other = sorted(set(file.areas) ^ set(cells.areas))
-    if other or set(file.sexes) != set(SEXES):
+    whole = file.ages == tuple(range(cells.ages)) or (only_births and file.ages == (0,))
+    if other or set(file.sexes) != set(SEXES) or not whole:
         raise SourceError(
-            "Files do not have the same areas and sexes.",
-            expected=f"the {len(cells.areas)} areas of the populations, both sexes",
-            found=f"only in one of both: {listed(other) or 'none'}; sexes {listed(file.sexes)}",
+            "Files do not have the same areas, sexes and ages.",
+            expected=f"the {len(cells.areas)} areas of the populations, both sexes, ages 0 to "
+            f"{cells.ages - 1} and over",
+            found=f"areas only in one of both: {listed(other) or 'none'}; sexes "
+            f"{listed(file.sexes)}; ages {file.ages[0]} to {file.ages[-1]}",
             where=file.facts.name,
-            fix="Give files of the same areas and geography edition.",
+            fix="Give files of the same areas, geography edition and ages; 0 where nobody is.",
         )
     shape = (len(years), len(cells.areas), len(SEXES), cells.ages)
     laid = np.zeros(shape, dtype=file.values.dtype)
@@ -254,39 +293,53 @@ def _laid(file: AgeSexYears, cells: Cells, years: tuple[int, ...]) -> Numbers:
         [file.areas.index(area) for area in cells.areas],
         [file.sexes.index(sex) for sex in SEXES],
     )
-    laid[..., file.ages[0] : file.ages[-1] + 1] = file.values[places]
+    laid[..., : file.ages[-1] + 1] = file.values[places]
     return laid
 
 
 def _recoded(given: _Given, job: AccountJob) -> _Given:
-    if job.changes is None:
-        return given
-    if job.geography is None:
+    """Bring areas to the boundaries that are asked for."""
+    if (job.changes is None) != (job.geography is None):
         raise StudyError(
-            "It is not said to which boundaries.",
-            expected="--geography YEAR with --code-changes",
-            found="none",
-            where="--geography",
-            fix="Give the year of the boundaries wanted.",
+            "It is not said how areas come to other boundaries.",
+            expected="--code-changes FILE and --geography YEAR",
+            found="one of both",
+            where="--code-changes and --geography",
+            fix="Give both, or neither.",
         )
+    if job.changes is None or job.geography is None:
+        return given
     changes = read_code_changes(job.changes, job.changes.name)
-    codes = given.cells.areas
+    codes = given.codes
     by = successors(codes, changes, job.geography, since=given.geography)
     areas, population = merged(given.population, codes, by, axis=1)
     components = {
         name: merged(flows, codes, by, axis=1)[1] for name, flows in given.components.items()
     }
+    notes = [f"{len(codes)} areas became {len(areas)} on the boundaries of {job.geography}"]
+    if other := redrawn(codes, changes, job.geography):
+        notes.append(f"boundaries of {listed(other)} were redrawn: figures are of the old ones")
+    if len(areas) < len(codes) and "internal_in" in components:
+        notes.append("moves between areas that were merged are still in internal flows, in and out")
     return replace(
         given,
+        edition=f"{given.cells.years[0]}-{given.cells.years[-1]}_geog{job.geography}",
+        geography=job.geography,
         cells=replace(given.cells, areas=areas),
         population=population,
         components=components,
-        redrawn=tuple(redrawn(codes, changes, job.geography)),
+        by=by,
+        notes=(*given.notes, *notes),
     )
 
 
-def _write(folder: Path, given: _Given, account: Account, job: AccountJob) -> int | None:
-    """Write rows, sums and draws; return the number of limited cells of draws."""
+def _inputs(job: AccountJob) -> list[Path]:
+    given = (job.detail, job.stocks, *job.components.values(), job.moves, job.statics, job.changes)
+    return [path for path in given if path is not None]
+
+
+def _write(folder: Path, given: _Given, account: Account, job: AccountJob) -> dict[str, Any]:
+    """Write rows, sums and draws; return what the report says of the draws and of the rows."""
     rows = {
         POPULATION: stock_rows(given.edition, account.cells, account.population),
         CHANGES: change_rows(given.edition, account),
@@ -300,61 +353,84 @@ def _write(folder: Path, given: _Given, account: Account, job: AccountJob) -> in
     at = {code: place for place, code in enumerate(account.cells.areas)}
     for line in lines:
         place = account.cells.years.index(line["year"])
-        if job.roll and place < len(published):
-            line["published"] = published[place, at[line["area"]]]
-            line["difference"] = line["closing"] - line["published"]
-    limited = None
-    if job.errors:
-        limited, spread = _draw(folder / DRAWS_FILE, account, job)
+        if job.roll:
+            known = place < len(published)
+            line["published"] = published[place, at[line["area"]]] if known else None
+            line["difference"] = line["closing"] - line["published"] if known else None
+    # balanced again from the rows as they are on disk
+    report: dict[str, Any] = {"identity": imbalance(account.cells, *rows.values())}
+    if job.errors or job.area_errors:
+        report["draws"], spread = _draw(folder, account, job)
         for line in lines:
             line["lower_95"], line["upper_95"] = spread[line["area"], line["year"]]
     write_csv(pa.Table.from_pylist(lines), folder / SUMMARY)
-    return limited
+    return report
 
 
 def _draw(
-    path: Path, account: Account, job: AccountJob
-) -> tuple[int, dict[tuple[str, int], tuple[float, float]]]:
-    """Write draws as they come; return limited cells and intervals of areas' totals."""
+    folder: Path, account: Account, job: AccountJob
+) -> tuple[dict[str, Any], dict[tuple[str, int], tuple[float, float]]]:
+    """Write draws as they come; return counts, and intervals of areas' totals."""
     from ravenstein.population.draws import roll_forward_draws  # compiled: loads in a second
 
     cells = account.cells
     sums = np.empty((len(cells.years), len(cells.areas), job.draws))
-    limited = 0
+    limited, unpaid = 0, 0.0
     labels = {"area": cells.areas, "sex": SEXES, "age": range(cells.ages)}
-    with draws_file(path, labels, ["year"]) as append:
-        years: Iterator[Year] = roll_forward_draws(account, _ratios(job), draws=job.draws)
+    with (
+        draws_file(folder / DRAWS_FILE, labels, ["year"]) as append,
+        draws_file(folder / UNPAID_FILE, labels, ["year"]) as append_unpaid,
+    ):
+        years: Iterator[Year] = roll_forward_draws(
+            account, _ratios(job, len(cells.areas)), draws=job.draws
+        )
         for part in years:
-            append(part.population, part.first, year=cells.years[part.year])
+            year, short = cells.years[part.year], part.flows["not_paid"]
+            append(part.population, part.first, year=year)
+            append_unpaid(short, part.first, (short > 0).any(axis=0), year=year)
             last = part.first + part.population.shape[0]
             sums[part.year, :, part.first : last] = part.population.sum(axis=(2, 3)).T
             limited += part.limited
+            unpaid += float(short.sum())
     low, high = np.quantile(sums[1:], [0.025, 0.975], axis=2)
-    return limited, {
+    whole = account.population[-1].sum()
+    told = {
+        "number": job.draws,
+        "cells": account.population[1:].size * job.draws,
+        "held_back": limited,
+        "known_exits_not_paid": unpaid / job.draws,
+        "mean_over_account": float(sums[-1].sum(axis=0).mean() / whole) if whole else None,
+    }
+    return told, {
         (area, year): (float(low[y, a]), float(high[y, a]))
         for y, year in enumerate(cells.years[1:])
         for a, area in enumerate(cells.areas)
     }
 
 
-def _ratios(job: AccountJob) -> Any:
-    """Return draws of components over their point values: lognormal, mean 1, one a year."""
-    spread = {name: float(np.sqrt(np.log1p(error**2))) for name, error in job.errors.items()}
+def _ratios(job: AccountJob, areas: int) -> Any:
+    """Return draws of components over their point values: lognormal, mean 1, new each year."""
+
+    def drawn(name: str, error: float, year: int, shape: tuple[int, ...]) -> Numbers:
+        sigma = float(np.sqrt(np.log1p(error**2)))
+        # the draws of a year are one stream, so blocks of any size give the same ones
+        generator = step_generator(job.seed, f"population/{name}/{year}")
+        return np.exp(generator.normal(-(sigma**2) / 2, sigma, shape))
 
     def ratios(year: int, first: int, count: int) -> dict[str, Numbers]:
-        found = {}
-        for name, sigma in spread.items():
-            # the draws of a year are one stream, so blocks of any size give the same ones
-            generator = step_generator(job.seed, f"population/{name}/{year}")
-            drawn = generator.normal(-(sigma**2) / 2, sigma, first + count)
-            found[name] = np.exp(drawn[first:])[:, None, None, None]
-        return found
+        found: dict[str, Numbers] = {}
+        for name, error in job.errors.items():
+            found[name] = drawn(name, error, year, (first + count, 1))[first:]
+        for name, error in job.area_errors.items():
+            own = drawn(f"{name}/areas", error, year, (first + count, areas))[first:]
+            found[name] = found.get(name, 1.0) * own
+        return {name: values[..., None, None] for name, values in found.items()}
 
     return ratios
 
 
 def _report(
-    given: _Given, account: Account, job: AccountJob, limited: int | None
+    given: _Given, account: Account, job: AccountJob, written: dict[str, Any]
 ) -> dict[str, Any]:
     residual = account.residual
     years = {
@@ -365,22 +441,17 @@ def _report(
         }
         for place, year in enumerate(account.cells.years[1:])
     }
-    report: dict[str, Any] = {
+    return {
         "edition": given.edition,
+        "geography": given.geography,
         "areas": len(account.cells.areas),
         "years": [account.cells.years[0], account.cells.years[-1]],
         "components": list(account.components),
         "rolled_forward": job.roll,
         "residual_by_year": years,
-        "identity": identity(account),
-        "negative_cells": int((account.population < 0).sum()),
-        "rows_repeated_in_files": given.repeated,
-        "redrawn": list(given.redrawn),
+        "notes": list(given.notes),
+        **written,
     }
-    if limited is not None:
-        cells = account.population[1:].size * job.draws
-        report["draws"] = {"number": job.draws, "cells": cells, "held_back": limited}
-    return report
 
 
 def _plain(value: Any) -> float | int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ravenstein.core.errors import SourceError
 from ravenstein.population.internal import at_term_time, matched_moves
 from ravenstein.store.database import memory_store
-from ravenstein.store.files import write_csv
+from ravenstein.store.files import refuse_inputs, write_csv
 from ravenstein.store.rows import read_rows
 from ravenstein.tables.population_by_age import INTERNAL_MOVES
 from ravenstein.tables.registers import REGISTER_SNAPSHOT, STUDENT_ADDRESSES
@@ -42,15 +44,20 @@ def moves_of_files(
         students: Rows of `student_addresses` at both times.
 
     Returns:
-        Numbers of moves, and of those on one of both lists only, who are no movers.
+        Numbers of moves, of those on one of both lists only, who are no movers, and of students who
+        are on no list.
 
     Raises:
-        SourceError: If a file does not hold such rows.
+        SourceError: If a file does not hold such rows, or none.
+        StudyError: If the moves would take the place of a list.
         TableError: If a person stands twice on a list, or an area is not one.
     """
     terms = students or (None, None)
+    refuse_inputs(out, [before, after, *(students or ())], ".csv")
     with memory_store() as store:
-        earlier, later = _list(store, before, terms[0]), _list(store, after, terms[1])
+        absent = Counter[str]()
+        earlier = _list(store, before, terms[0], absent)
+        later = _list(store, after, terms[1], absent)
         rows = store.collect(matched_moves(earlier, later, mid_year))
         known = pc.and_(rows["origin"].is_valid(), rows["destination"].is_valid())
         inside = rows.filter(known)
@@ -63,19 +70,33 @@ def moves_of_files(
         "moves between areas": _sum(moves),
         "on the later list only": _sum(rows.filter(rows["origin"].is_null())),
         "on the earlier list only": _sum(rows.filter(rows["destination"].is_null())),
+        "students on no list": absent["students"],
     }
 
 
-def _list(store: Store, snapshot: Path, students: Path | None) -> nw.LazyFrame[Any]:
-    """Return a snapshot, with students where they live in term time."""
+def _list(
+    store: Store, snapshot: Path, students: Path | None, absent: Counter[str]
+) -> nw.LazyFrame[Any]:
+    """Return a snapshot, with students where they live in term time; count those not on it."""
 
     def rows(path: Path, table: Table) -> nw.LazyFrame[Any]:
-        return store.checked_rows(table, read_rows(path, path.name, table))
+        given = read_rows(path, path.name, table)
+        if not given.num_rows:
+            raise SourceError(
+                "A list has nobody on it.",
+                expected="a row a person",
+                found="a header and no rows",
+                where=path.name,
+                fix="Extract it again.",
+            )
+        return store.checked_rows(table, given)
 
     people = rows(snapshot, REGISTER_SNAPSHOT)
     if students is None:
         return people
-    return at_term_time(people, rows(students, STUDENT_ADDRESSES))
+    terms = rows(students, STUDENT_ADDRESSES)
+    absent["students"] += store.collect(terms.join(people, on="person", how="anti")).num_rows
+    return at_term_time(people, terms)
 
 
 def _sum(rows: pa.Table) -> int:

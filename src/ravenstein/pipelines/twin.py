@@ -59,7 +59,7 @@ def make_twin(
     Raises:
         StoreError: If the folder holds other things, or cannot be written.
     """
-    refuse_others(folder, _OWN, "an earlier twin")
+    refuse_others(folder, _OWN, "an earlier twin", mark=_FACTS)
     with new_folder(folder, 0) as waiting:
         total, blocks = Counts(), settings.scale.blocks
         for done, counts in enumerate(_blocks(waiting, settings, seed), start=1):

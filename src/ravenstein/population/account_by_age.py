@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ravenstein.demography.ages import aged_on
-from ravenstein.population.roll_forward import SEXES, Account, Cells, signed
+from ravenstein.population.roll_forward import SEXES, Account, Cells
+from ravenstein.tables.population import EFFECTS
 from ravenstein.tables.population_by_age import RESIDUAL
 
 if TYPE_CHECKING:
@@ -77,11 +79,34 @@ def summary(account: Account) -> Iterator[dict[str, Any]]:
             }
 
 
-def identity(account: Account) -> float:
-    """Return the largest absolute difference by which a cell does not balance, residual named."""
-    population = account.population
-    left = population[1:] - aged_on(population[:-1]) - signed(account.components)
-    return float(np.abs(left - account.residual).max(initial=0))
+def imbalance(cells: Cells, stocks: pa.Table, changes: pa.Table) -> float:
+    """Return the largest difference by which rows do not balance, residuals among them.
+
+    Args:
+        cells: What the axes of the account mean.
+        stocks: Rows as `stock_rows` makes them.
+        changes: Rows as `change_rows` makes them.
+
+    Returns:
+        The largest absolute difference of a cell [persons]: 0 of whole numbers, rounding of others.
+    """
+    shape = (len(cells.years), len(cells.areas), len(SEXES), cells.ages)
+    population, change = np.zeros(shape), np.zeros(shape)
+    np.add.at(population, _places(cells, stocks), stocks["population"].to_numpy())
+    sign = {**EFFECTS, RESIDUAL: 1}
+    effect = np.array([sign[name] for name in changes["component"].to_pylist()], dtype=np.float64)
+    np.add.at(change, _places(cells, changes), effect * changes["persons"].to_numpy())
+    left = population[1:] - aged_on(population[:-1]) - change[1:]
+    return float(np.abs(left).max(initial=0))
+
+
+def _places(cells: Cells, rows: pa.Table) -> tuple[NDArray[np.int64], ...]:
+    """Return the place of each row in an array [years, areas, sexes, ages]."""
+    labels = {"year": cells.years, "area": cells.areas, "sex": SEXES, "age": range(cells.ages)}
+    return tuple(
+        pc.index_in(rows[name], pa.array(list(names), rows[name].type)).to_numpy()
+        for name, names in labels.items()
+    )
 
 
 def _check(edition: str, check: str, component: str, cells: Cells, off: Numbers) -> pa.Table:

@@ -9,10 +9,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, listed
+from ravenstein.population.recode import merged
 from ravenstein.population.roll_forward import SEXES
 from ravenstein.tables.population_by_age import OPEN_AGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -88,12 +91,14 @@ def matched_moves(before: Rows, after: Rows, mid_year: int) -> Rows:
     )
 
 
-def gross_moves(moves: pa.Table, cells: Cells) -> dict[str, Numbers]:
+def gross_moves(moves: pa.Table, cells: Cells, by: Mapping[str, str]) -> dict[str, Numbers]:
     """Return the inflows and outflows of an account from rows of moves.
 
     Args:
         moves: Rows of `internal_moves`.
         cells: What the account's axes mean.
+        by: The account's area by each code of the moves. Moves within an area, which merging makes,
+            are no moves.
 
     Returns:
         `internal_in` and `internal_out` [years − 1, areas, sexes, ages].
@@ -110,12 +115,16 @@ def gross_moves(moves: pa.Table, cells: Cells) -> dict[str, Numbers]:
             where="internal moves",
             fix="Match the registers of these years too.",
         )
+    # from one area into another that is the same one now
+    inside = np.array([[a != b and by[a] == by[b] for b in by] for a in by])
     into: list[Numbers] = []
     out: list[Numbers] = []
     for year in cells.years[1:]:
-        rows = moves.filter(pc.equal(moves["year"], year))
-        for found, flow in zip((into, out), gross_of(flow_array(rows, cells.areas)), strict=True):
-            found.append(flow)
+        flows = flow_array(moves.filter(pc.equal(moves["year"], year)), tuple(by))
+        came, left = gross_of(flows)
+        flows[~inside] = 0
+        for found, flow in ((into, came - flows.sum(axis=0)), (out, left - flows.sum(axis=1))):
+            found.append(merged(flow, tuple(by), dict(by))[1])
     return {"internal_in": np.stack(into), "internal_out": np.stack(out)}
 
 

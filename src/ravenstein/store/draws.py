@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from ravenstein.core.cells import DRAWS
+from ravenstein.core.errors import EstimateError
 from ravenstein.store.files import replacing
 
 if TYPE_CHECKING:
@@ -33,8 +36,8 @@ def draws_file(
         fixed: Further columns that are one whole number in each block, such as the year.
 
     Yields:
-        A function of the block [draws, cells…], the number of its first draw, and the fixed
-        columns by name.
+        A function of the block [draws, cells…], the number of its first draw, the cells to write
+        [cells…] where not all are, and the fixed columns by name.
     """
     shape = tuple(len(names) for names in labels.values())
     grid = np.indices(shape).reshape(len(shape), -1)
@@ -57,15 +60,21 @@ def draws_file(
         ) as writer,
     ):
 
-        def append(block: NDArray[np.float64], first: int, **values: int) -> None:
-            flat = np.ascontiguousarray(block.reshape(block.shape[0], size).T, dtype=np.float32)
-            ends = np.arange(size + 1, dtype=np.int32) * block.shape[0]
-            columns = [pa.array(np.full(size, values[name], dtype=np.int64)) for name in fixed]
-            first_draw = pa.array(np.full(size, first, dtype=np.int64))
+        def append(
+            block: NDArray[np.float64],
+            first: int,
+            chosen: NDArray[np.bool_] | None = None,
+            **values: int,
+        ) -> None:
+            place = np.arange(size) if chosen is None else np.flatnonzero(chosen.ravel())
+            rows = block.reshape(block.shape[0], size)[:, place].T
+            flat = np.ascontiguousarray(rows, dtype=np.float32)
+            ends = np.arange(place.size + 1, dtype=np.int32) * block.shape[0]
+            columns = [pa.array(np.full(place.size, values[name], np.int64)) for name in fixed]
+            columns += [column.take(pa.array(place)) for column in cells.values()]
+            columns.append(pa.array(np.full(place.size, first, dtype=np.int64)))
             lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(flat.ravel()))
-            writer.write_table(
-                pa.Table.from_arrays([*columns, *cells.values(), first_draw, lists], schema=schema)
-            )
+            writer.write_table(pa.Table.from_arrays([*columns, lists], schema=schema))
 
         yield append
 
@@ -79,15 +88,28 @@ def read_draws(path: Path, keys: Sequence[str], **chosen: Any) -> tuple[pa.Table
         chosen: Values that columns must have, such as `year=2011`; all cells where none is given.
 
     Returns:
-        The cells (columns `keys`, in order) and their draws [cells, draws].
+        The cells (columns `keys`, in order) and their draws [cells, draws], float32.
+
+    Raises:
+        EstimateError: If there are no such cells.
     """
     filters = [(name, "=", value) for name, value in chosen.items()] or None
     rows = arrow_parquet.read_table(path, filters=filters)
-    rows = rows.sort_by([(FIRST, "ascending"), *((key, "ascending") for key in keys)])
+    if not rows.num_rows:
+        raise EstimateError(
+            "There are no such cells in the file of draws.",
+            expected=f"values that occur in {', '.join(chosen) or 'the file'}",
+            found=", ".join(f"{name}={value}" for name, value in chosen.items()) or "no rows",
+            where=path.name,
+            fix="Ask for fewer conditions to see which values there are.",
+        )
+    order = [(FIRST, "ascending"), *((key, "ascending") for key in keys)]
+    rows = rows.take(pc.sort_indices(rows.select([FIRST, *keys]), sort_keys=order))
     firsts = rows.column(FIRST).to_numpy()
-    parts = [
-        np.stack(rows.column(DRAWS).filter(pa.array(firsts == first)).to_pylist())
-        for first in np.unique(firsts)
-    ]
-    cells = rows.filter(pa.array(firsts == firsts.min())).select(list(keys))
+    starts = np.flatnonzero(np.diff(firsts, prepend=-1))
+    parts = []
+    for start, end in itertools.pairwise([*starts.tolist(), firsts.size]):
+        lists = rows.column(DRAWS).slice(start, end - start).combine_chunks()
+        parts.append(lists.flatten().to_numpy().reshape(end - start, -1))
+    cells = rows.slice(0, parts[0].shape[0]).select(list(keys))
     return cells, np.concatenate(parts, axis=1)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
-from ravenstein.core.errors import SourceError, StoreError, listed
+from ravenstein.core.errors import SourceError, StoreError, StudyError, listed
 from ravenstein.core.schema import ColumnType
 
 try:
@@ -25,7 +25,7 @@ except ImportError:  # not on this system: nobody is kept out
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from ravenstein.core.schema import Table
 
@@ -220,6 +220,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A killed or failed writer leaves the earlier file as it was.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError(
+            "What is there is no file.",
+            expected="a new file, or one to replace",
+            found="a folder" if path.is_dir() else "a pipe or a device",
+            where=path.name,
+            fix="Choose another name.",
+        )
     unfinished = path.with_name(f".{path.name}.unfinished")
     with _failure_told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -265,19 +273,27 @@ def alone_in(folders: Collection[Path]) -> Iterator[None]:
         yield
 
 
-def refuse_others(folder: Path, own: Collection[str], what: str) -> None:
+def refuse_others(
+    folder: Path, own: Collection[str], what: str, *, mark: str, inputs: Iterable[Path] = ()
+) -> None:
     """Refuse to take the place of a folder that holds other things, or is the one you are in.
 
     Args:
         folder: The folder.
         own: Names of what may be replaced.
         what: What that is, such as "an earlier twin".
+        mark: The one of these names that every earlier result has.
+        inputs: Files that are read: none may lie in the folder.
 
     Raises:
         StoreError: If it is so.
     """
     held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     others = [name for name in held if name not in own]
+    if held and mark not in held:
+        others = held  # files of the same names, but not ours
+    target = folder.resolve()
+    others += [path.name for path in inputs if path.resolve().is_relative_to(target)]
     yours = folder.resolve() == Path.cwd()
     # anything else of that name, a pipe or a device too, is not ours to replace
     other_kind = folder.exists() and not folder.is_dir()
@@ -290,6 +306,23 @@ def refuse_others(folder: Path, own: Collection[str], what: str) -> None:
             else listed(others, 3) or "something that is no folder",
             where=str(folder),
             fix="Choose another folder.",
+        )
+
+
+def refuse_inputs(out: Path, inputs: Iterable[Path], ending: str) -> None:
+    """Refuse to write a file over one that is read, or with another ending than its format's.
+
+    Raises:
+        StudyError: If it is so.
+    """
+    taken = [path.name for path in inputs if path.resolve() == out.resolve()]
+    if taken or out.suffix.lower() != ending:
+        raise StudyError(
+            "The results cannot be written there.",
+            expected=f"another file than those that are read, ending {ending}",
+            found=taken[0] if taken else out.name,
+            where="--out",
+            fix="Choose another name.",
         )
 
 
