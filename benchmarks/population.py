@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.timing import median, peak
@@ -30,6 +32,7 @@ from ravenstein.population.account_by_age import change_rows, imbalance, stock_r
 from ravenstein.population.draws import roll_forward_draws
 from ravenstein.population.roll_forward import SEXES, roll_forward
 from ravenstein.store.draws import draws_file, read_draws
+from ravenstein.store.readers.myeb2 import read_myeb2
 
 AREAS, YEARS, SIZE, DRAWS, ADJUSTMENTS = 391, 10, 150, 1000, 602_000
 ERROR = 0.1
@@ -208,6 +211,30 @@ def adjustments(folder: Path) -> None:
             f"{float(out.stdout) * ADJUSTMENTS / few:.0f} s, from {few:,} rows")  # fmt: skip
 
 
+def reading(stocks, components, folder: Path) -> None:
+    """Print how long a file of detailed components takes to read."""
+    area, sex, age = (place.ravel() for place in np.indices(stocks.shape[1:]))
+    codes = np.array(cells(AREAS, YEARS).areas)[area]
+    columns: dict[str, object] = {
+        "ladcode21": codes,
+        "laname21": codes,
+        "country": ["E"] * age.size,
+    }
+    columns |= {"sex": sex + 1, "age": age, "population_2001": stocks[0].ravel()}
+    for turn in range(2 * YEARS):
+        flow = {name: values[turn % YEARS].ravel() for name, values in components.items()}
+        flow["internal_net"] = flow.pop("internal_in") - flow.pop("internal_out")
+        flow["international_net"] = flow.pop("international_in") - flow.pop("international_out")
+        flow |= dict.fromkeys(("unattrib", "special_change", "other_adjust"), 0 * age)
+        flow["population"] = stocks[1 + turn % YEARS].ravel()
+        columns |= {f"{name}_{2002 + turn}": values for name, values in flow.items()}
+    path = folder / "myeb2.csv"
+    arrow_csv.write_csv(pa.table(columns), path)
+    seconds = median(lambda: read_myeb2(path, path.name), 3)
+    size = path.stat().st_size / 1e6
+    row(f"read MYEB2, {AREAS} areas, {2 * YEARS} years, {size:.0f} MB", "", f"{seconds:.1f} s")
+
+
 def rounding() -> None:
     """Print controlled rounding of a country."""
     values = np.random.default_rng(0).gamma(2, 300, (AREAS, 2, 91))
@@ -230,6 +257,7 @@ def main(folder: Path) -> None:
     draws(stocks, components, folder)
     adjustments(folder)
     rounding()
+    reading(stocks, components, folder)
 
 
 if __name__ == "__main__":

@@ -462,13 +462,8 @@ def _border(study: Study, run: Run) -> None:
 
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
-    from ravenstein.pipelines.population import population as summary_account
-    from ravenstein.pipelines.population_by_age import population_by_age
+    from ravenstein.pipelines.population_by_age import accounts
     from ravenstein.pipelines.release import release
-
-    def accounts(study: Study, run: Run) -> None:
-        summary_account(study, run)
-        population_by_age(study, run)
 
     known: dict[str, Callable[[Study, Run], None]] = {
         "population": accounts,

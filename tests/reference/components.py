@@ -6,16 +6,15 @@ largest residuals and ends with 1 where one goes beyond the rounding of its nati
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from ravenstein.core.errors import RavensteinError
-from ravenstein.population.account import balance, parameters
+from ravenstein.pipelines.population_by_age import account_of_file, cells_of
+from ravenstein.population.account import balance, parameters, rounding_of
 from ravenstein.population.areas import with_nations
-from ravenstein.population.roll_forward import Cells, account_of
 from ravenstein.store.database import memory_store
 from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
 from ravenstein.store.readers.myeb3 import Myeb3, has_ages, read_myeb3
@@ -33,14 +32,13 @@ def residuals(path: Path) -> tuple[str, list[tuple[str, int, int]], int]:
 
 
 def _detail(file: Myeb2) -> tuple[str, list[tuple[str, int, int]], int]:
-    cells = Cells(tuple(file.areas["area"].to_pylist()), file.years)
-    residual = account_of(file.population, file.components, cells).residual
+    cells, residual = cells_of(file), account_of_file(file).residual
     nations = file.areas["nation"].to_pylist()
     found = [
         (
             f"{cells.areas[area]} {'MF'[sex]} {cells.age(age)} {cells.years[year + 1]}",
             int(residual[year, area, sex, age]),
-            _rounding(nations[area], cells.years[year + 1]),
+            rounding_of(nations[area], cells.years[year + 1]),
         )
         for year, area, sex, age in np.argwhere(residual)
     ]
@@ -64,16 +62,12 @@ def _summary(file: Myeb3) -> tuple[str, list[tuple[str, int, int]], int]:
         (
             f"{row['area']} {row['year']}",
             row["residual"],
-            _rounding(nation[row["area"]], row["year"]),
+            rounding_of(nation[row["area"]], row["year"]),
         )
         for row in local
         if row["residual"]
     ]
     return f"MYEB3 {file.edition}", found, sum(row["residual"] is not None for row in local)
-
-
-def _rounding(nation: str, year: int) -> int:
-    return int(parameters()["rounding"].at(dt.date(year, 6, 30)).get(nation, 0))
 
 
 def main(arguments: list[str]) -> int:

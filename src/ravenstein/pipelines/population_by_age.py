@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, RavensteinError, StudyError, listed
-from ravenstein.pipelines.population import refuse_other_areas
-from ravenstein.population.account import parameters
+from ravenstein.pipelines.population import population, refuse_other_areas
+from ravenstein.population.account import rounding_of
 from ravenstein.population.account_by_age import change_rows, checks, stock_rows
 from ravenstein.population.roll_forward import Account, Cells, account_of
 from ravenstein.store.files import inside
@@ -30,7 +29,6 @@ from ravenstein.tables.population_by_age import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ravenstein.core.parameters import Parameter
     from ravenstein.store.run import Run
     from ravenstein.study import Source, Study
 
@@ -42,9 +40,15 @@ _BEHIND = (
     "edition in {edition}",
     "area in {area}",
     "sex in {sex}",
-    "(age in {age} or age + 1 in {age})",
-    "(year in {year} or year + 1 in {year})",
+    "((age in {age} and year in {year}) or (year + 1 in {year} and "
+    f"(age + 1 in {{age}} or (age = {OPEN_AGE} and age in {{age}}))))",
 )
+
+
+def accounts(study: Study, run: Run) -> None:
+    """Make the accounts of a study: of areas, and by sex and age."""
+    population(study, run)
+    population_by_age(study, run)
 
 
 def population_by_age(study: Study, run: Run) -> None:
@@ -139,8 +143,12 @@ def described(file: Myeb2) -> str:
 
 def account_of_file(file: Myeb2) -> Account:
     """Return the account of a file of detailed components."""
-    areas = tuple(file.areas["area"].to_pylist())
-    return account_of(file.population, file.components, Cells(areas, file.years, OPEN_AGE + 1))
+    return account_of(file.population, file.components, cells_of(file))
+
+
+def cells_of(file: Myeb2) -> Cells:
+    """Return what the axes of a file of detailed components mean."""
+    return Cells(tuple(file.areas["area"].to_pylist()), file.years)
 
 
 def refuse_unbalanced(study: Study, file: Myeb2, account: Account) -> None:
@@ -149,10 +157,8 @@ def refuse_unbalanced(study: Study, file: Myeb2, account: Account) -> None:
     Raises:
         AccountError: If a cell differs by more than its nation's rounding.
     """
-    rounding, nations = parameters()["rounding"], file.areas["nation"].to_pylist()
-    limit = np.array(
-        [[_base(rounding, nation, year) for nation in nations] for year in file.years[1:]]
-    )
+    nations = file.areas["nation"].to_pylist()
+    limit = np.array([[rounding_of(nation, y) for nation in nations] for y in file.years[1:]])
     beyond = np.abs(account.residual) > limit[..., None, None]
     if beyond.any() and not study.population.allow_unbalanced:
         raise AccountError(
@@ -173,7 +179,7 @@ def check_warnings(run: Run) -> list[str]:
     """
     rows = run.store.collect(run.read(CHECKS_BY_AGE).sort(*CHECKS_BY_AGE.grain))
     off = rows.filter(pc.greater(rows["differing"], 0)).to_pylist()
-    rounding, nation = parameters()["rounding"], {}
+    nation = {}
     if any(row["check"] == "totals" for row in off):
         areas = run.store.collect(run.read(AREAS)).to_pylist()
         nation = {(row["edition"], row["area"]): row["nation"] for row in areas}
@@ -183,7 +189,7 @@ def check_warnings(run: Run) -> list[str]:
         if row["check"] == "cells":
             cell += f" in {row['differing']} cells" if row["differing"] > 1 else ""
             what = "the account by age has residuals"
-        elif row["largest"] <= _base(rounding, nation[row["edition"], row["area"]], row["year"]):
+        elif row["largest"] <= rounding_of(nation[row["edition"], row["area"]], row["year"]):
             continue
         else:
             what = f"sexes and ages do not add to the published {row['component']}"
@@ -191,11 +197,6 @@ def check_warnings(run: Run) -> list[str]:
     return [
         f"{what} in {len(cells)} areas and years: {listed(cells)}." for what, cells in told.items()
     ]
-
-
-def _base(rounding: Parameter, nation: str, year: int) -> int:
-    """Return what rounding may explain in a nation and year [persons]."""
-    return int(rounding.at(dt.date(year, 6, 30)).get(nation, 0))
 
 
 def _refuse_repeated(files: Sequence[Myeb2]) -> None:

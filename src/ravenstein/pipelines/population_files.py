@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from ravenstein.core.errors import SourceError, StudyError, listed
 from ravenstein.core.seeds import step_generator
+from ravenstein.pipelines.population_by_age import cells_of
 from ravenstein.population.account_by_age import change_rows, imbalance, stock_rows, summary
 from ravenstein.population.internal import gross_moves
 from ravenstein.population.recode import merged, redrawn, successors
 from ravenstein.population.roll_forward import (
-    SEXES,
     Account,
     Cells,
     account_of,
@@ -38,7 +38,7 @@ from ravenstein.store.readers.code_changes import read_code_changes
 from ravenstein.store.readers.myeb2 import read_myeb2
 from ravenstein.store.rows import read_rows
 from ravenstein.tables.population import EFFECTS
-from ravenstein.tables.population_by_age import INTERNAL_MOVES, OPEN_AGE
+from ravenstein.tables.population_by_age import INTERNAL_MOVES, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -160,12 +160,10 @@ def _read(job: AccountJob) -> _Given:
         )
     if job.detail is not None:
         file = read_myeb2(job.detail, job.detail.name)
-        areas = tuple(file.areas["area"].to_pylist())
-        cells = Cells(areas, file.years, OPEN_AGE + 1)
-        same = {code: code for code in areas}
-        return _Given(
-            file.edition, cells, file.population, file.components, areas, same, file.geography
-        )
+        cells = cells_of(file)
+        same = {code: code for code in cells.areas}
+        stocks, flows = file.population, file.components
+        return _Given(file.edition, cells, stocks, flows, cells.areas, same, file.geography)
     assert job.stocks is not None
     return _joined(
         read_long(job.stocks, job.stocks.name),
@@ -246,7 +244,7 @@ def _joined(stocks: AgeSexYears, flows: Mapping[str, AgeSexYears], *, roll: bool
             where=stocks.facts.name,
             fix="Give the same years in every file.",
         )
-    cells = Cells(stocks.areas, tuple(years), OPEN_AGE + 1)
+    cells = Cells(stocks.areas, tuple(years))
     held = tuple(year for year in years if year in stocks.years)
     population = _laid(stocks, cells, held)
     components = {

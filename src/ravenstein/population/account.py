@@ -5,6 +5,7 @@ Row methods on Narwhals lazy frames; they build queries and run none.
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -31,6 +32,11 @@ Rows = nw.LazyFrame[Any]
 def parameters() -> Parameters:
     """Return the account's parameters (`account.toml`)."""
     return load_parameters(Path(__file__).with_suffix(".toml"))
+
+
+def rounding_of(nation: str, year: int) -> int:
+    """Return the largest residual that rounding explains in a nation and mid-year [persons]."""
+    return int(parameters()["rounding"].at(dt.date(year, 6, 30)).get(nation, 0))
 
 
 def balance(estimates: Rows, components: Rows, areas: Rows, rounding: Parameter) -> Rows:

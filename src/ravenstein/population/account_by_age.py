@@ -9,14 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ravenstein.demography.ages import aged_on
-from ravenstein.population.roll_forward import SEXES, Account, Cells
 from ravenstein.tables.population import EFFECTS
-from ravenstein.tables.population_by_age import RESIDUAL
+from ravenstein.tables.population_by_age import RESIDUAL, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    from ravenstein.population.roll_forward import Account, Cells
 
     Numbers = NDArray[Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ravenstein.core.errors import AccountError
 from ravenstein.core.estimate import Estimate, estimate
 from ravenstein.core.parameters import Parameters, load_parameters
-from ravenstein.population.roll_forward import SEXES
+from ravenstein.tables.population_by_age import SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, listed
 from ravenstein.population.recode import merged
-from ravenstein.population.roll_forward import SEXES
-from ravenstein.tables.population_by_age import OPEN_AGE
+from ravenstein.tables.population_by_age import OPEN_AGE, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

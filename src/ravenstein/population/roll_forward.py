@@ -14,6 +14,7 @@ import numpy as np
 from ravenstein.core.errors import AccountError, listed
 from ravenstein.demography.ages import aged_on
 from ravenstein.tables.population import EFFECTS, OTHER_CHANGES
+from ravenstein.tables.population_by_age import OPEN_AGE, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[Any]
-
-SEXES = ("M", "F")
-"""The order of the axis of sexes."""
 
 Short = Literal["refuse", "residual"]
 
@@ -40,7 +38,7 @@ class Cells:
 
     areas: tuple[str, ...]
     years: tuple[int, ...]
-    ages: int = 91
+    ages: int = OPEN_AGE + 1
 
     def named(self, chosen: NDArray[np.bool_], values: Numbers, *, first: int = 1) -> str:
         """Say how many cells of [years, areas, sexes, ages] were chosen, and name the first.

@@ -12,6 +12,9 @@ OPEN_AGE = 90
 
 RESIDUAL = "residual"
 
+SEXES = ("M", "F")
+"""The order of the axis of sexes in arrays."""
+
 CHANGES = CodeList(
     "change of the account by age",
     {

@@ -11,7 +11,6 @@ import numpy as np
 from ravenstein.store.readers.areas import areas_of
 from ravenstein.store.readers.axes import (
     AGES,
-    SEXES,
     Axis,
     age_axis,
     cells,
@@ -27,7 +26,7 @@ from ravenstein.store.readers.text_table import (
     refuse,
     whole_number,
 )
-from ravenstein.tables.population_by_age import OPEN_AGE
+from ravenstein.tables.population_by_age import OPEN_AGE, SEXES
 
 if TYPE_CHECKING:
     from pathlib import Path

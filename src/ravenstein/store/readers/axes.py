@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.store.readers.text_table import refuse
-from ravenstein.tables.population_by_age import OPEN_AGE
+from ravenstein.tables.population_by_age import OPEN_AGE, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ravenstein.store.readers.text_table import TextTable
 
-SEXES = ("M", "F")
 """The order of sexes in every array."""
 
 AGES = tuple(range(OPEN_AGE + 1))

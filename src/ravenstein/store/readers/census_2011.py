@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ravenstein.core.errors import listed
-from ravenstein.store.readers.axes import SEXES, age_groups, age_span, sex_of_label
+from ravenstein.store.readers.axes import age_groups, age_span, sex_of_label
 from ravenstein.store.readers.text_table import refuse
 from ravenstein.store.readers.workbook import Sheet, open_workbook
 from ravenstein.tables.geography import AREA_PATTERN, LOCAL_AUTHORITY_PATTERN
+from ravenstein.tables.population_by_age import SEXES
 
 if TYPE_CHECKING:
     from pathlib import Path

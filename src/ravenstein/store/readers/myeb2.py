@@ -13,9 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.store.readers.areas import areas_of
-from ravenstein.store.readers.axes import AGES, SEXES, age_axis, cells, sex_axis
+from ravenstein.store.readers.axes import (
+    AGES,
+    age_axis,
+    cells,
+    sex_axis,
+)
 from ravenstein.store.readers.myeb3_header import COUNTS, Header, read_header
 from ravenstein.store.readers.text_table import TextTable, read_text_table
+from ravenstein.tables.population_by_age import SEXES
 
 if TYPE_CHECKING:
     from pathlib import Path

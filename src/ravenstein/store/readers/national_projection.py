@@ -11,7 +11,6 @@ import numpy as np
 from ravenstein.core.errors import listed
 from ravenstein.store.readers.axes import (
     BIRTH,
-    SEXES,
     Axis,
     age_groups,
     age_span,
@@ -21,6 +20,7 @@ from ravenstein.store.readers.axes import (
 )
 from ravenstein.store.readers.text_table import refuse
 from ravenstein.store.readers.workbook import Sheet, Workbook, open_workbook
+from ravenstein.tables.population_by_age import SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
