@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     from ravenstein.pipelines.passenger_survey import passenger_survey
-    from ravenstein.pipelines.population import population
+    from ravenstein.pipelines.population_by_age import accounts
     from ravenstein.pipelines.release import release
     from ravenstein.store.database import open_store
     from ravenstein.store.run import start_run
@@ -40,7 +40,7 @@ def site(tmp_path_factory):
         open_store(folder / "store", writing=True) as store,
         start_run(store, study="", engine="duckdb", draws=2, told=lambda step: None) as run,
     ):
-        population(study, run)
+        accounts(study, run)
         passenger_survey(study, run)
         release(study, run)
     return folder / "release"

@@ -111,7 +111,7 @@ def test_what_is_no_folder_is_not_replaced(tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(StoreError, match="cannot be replaced") as error:
         refuse_others(pipe, (), "earlier results", mark="report.json")
-    assert "no folder" in error.value.found
+    assert error.value.found == "a file, pipe or device"
     with pytest.raises(StoreError, match="is no file"):
         write_csv(ROWS, pipe)
     assert pipe.is_fifo()

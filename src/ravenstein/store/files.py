@@ -303,7 +303,7 @@ def refuse_others(
             expected=f"a new or empty folder, or {what} and nothing else; not the one you are in",
             found="the folder you are in"
             if yours
-            else listed(others, 3) or "something that is no folder",
+            else listed(others, 3) or "a file, pipe or device",
             where=str(folder),
             fix="Choose another folder.",
         )
