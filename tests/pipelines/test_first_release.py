@@ -267,6 +267,7 @@ def test_text_from_a_file_is_escaped_on_every_page(tmp_path):
     assert "&lt;script&gt;" in (folder / "release/areas/X06000001.html").read_text()
 
 
+@pytest.mark.slow
 def test_mistakes_end_without_traceback_and_with_their_code(tmp_path, released):
     assert "init DIR" in command("run", tmp_path / "none", code=3)
     assert "'population'" in command("run", released[0], "--only", "populaton", code=3)
@@ -317,6 +318,7 @@ def test_the_period_chooses_the_years_that_are_published(tmp_path):
     assert "since mid-2005" in (folder / "release/areas/X06000001.html").read_text()
 
 
+@pytest.mark.slow
 def test_several_editions_are_kept_apart(tmp_path):
     folder = tmp_path / "s"
     bundled_study(folder)
@@ -345,6 +347,7 @@ def test_real_files_must_not_hold_twin_areas(tmp_path):
     assert "simulated twin" in command("run", folder, code=4)
 
 
+@pytest.mark.slow
 def test_init_says_which_files_it_does_not_use(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -361,6 +364,7 @@ def test_init_says_which_files_it_does_not_use(tmp_path):
     assert (tmp_path / "[s]" / "study.toml").is_file()
 
 
+@pytest.mark.slow
 def test_paths_that_cannot_be_used_are_told(tmp_path, released):
     assert "Not a directory" in command("init", released[0] / "study.toml" / "x", code=8)
     assert "65535" in command("serve", released[0], "--port", "99999", code=2)

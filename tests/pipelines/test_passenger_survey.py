@@ -138,6 +138,7 @@ def test_the_chain_runs_alone_on_an_offices_files(office, tmp_path):
     assert "traffic_air.csv: " in checked
 
 
+@pytest.mark.slow
 def test_weights_in_the_full_sample_are_those_of_the_slow_chain():
     from ravenstein.passenger_survey.chain import Month, Rules, weigh
 

@@ -70,6 +70,7 @@ def test_a_failure_leaves_the_earlier_twin_as_it_was(tmp_path, monkeypatch):
     assert bytes_of(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_scale(tmp_path):
     words = [sys.executable, "-m", "ravenstein", "twin", "region", str(tmp_path / "t")]
     running = subprocess.Popen(words, stdout=subprocess.DEVNULL)

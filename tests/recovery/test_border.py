@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+import pytest
 from tests.recovery.test_twin_views import made
 
 from ravenstein.border.delivery import Treatment
@@ -56,6 +57,7 @@ def test_a_perfect_border_gives_the_truth_exactly(tmp_path):
     assert not any(document in written for document in long_ones)
 
 
+@pytest.mark.slow
 def test_as_of_each_year_answers_are_those_that_stand_at_last(tmp_path):
     rows, truth = twin()
     years = rows["crossed_at"].to_numpy().astype("M8[Y]").astype(int) + 1970

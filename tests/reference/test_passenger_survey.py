@@ -116,6 +116,7 @@ def test_the_errors_of_the_month_are_those_of_the_page_and_of_svy(shared, lonely
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_bootstrap_of_a_month_and_linearisation(shared):
     """Weights held fixed, 4,000 replicates: within 4 %, of which 1.1 % is Monte Carlo. With stages
     run again it is larger than linearisation through the traffic calibration: half of the traffic

@@ -42,6 +42,7 @@ def test_the_interval_by_hand():
     assert found.psus == pytest.approx([300 / (10 + 20 / np.sqrt(10))])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_no_other_allocation_of_the_budget_is_better(seed):
     """Random designs at the same cost, at the limits too, and small moves away from the best."""

@@ -55,6 +55,7 @@ def test_samples_without_overlap_are_independent():
     assert found.names == ("value 1, earlier", "value 1, later")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("population", "kept"), [(400, 10), (60, 15)])
 def test_a_rotating_panel_recovers_the_variance_of_change(population, kept):
     """Simple random panels of 20 with part kept: the mean of the estimated variances meets the
