@@ -123,10 +123,10 @@ def _uncertain(account: Account, named: set[str]) -> tuple[str, ...]:
     if not named <= allowed:
         raise AccountError(
             "A component cannot be drawn.",
-            expected=f"ratios of some of {', '.join(sorted(allowed)) or 'none: only gross flows'}",
+            expected=f"gross flows of the account: {', '.join(sorted(allowed)) or 'it has none'}",
             found=", ".join(sorted(named - allowed)),
             where="draws of the account",
-            fix="Give gross flows; other components are known.",
+            fix="Draw one of these; a net flow does not say how many could go.",
         )
     inside = {"internal_in", "internal_out"}
     if not named & inside:
@@ -229,24 +229,47 @@ def _year(
     if "internal_out" in given:
         flows["internal_out"] = left_area + churn
     if follow:
-        pool = left_area.sum(axis=1, keepdims=True)
-        total = moved_in.sum(axis=0, keepdims=True)
-        share = np.divide(moved_in, total, out=zero.copy(), where=total > 0)
-        arrived = pool * share
-        # some who arrive die or leave in the same year: exits that nobody else could pay
         abroad = np.multiply(*part("international_out")) - left_abroad
-        unmet = plan.lacking[year] - lost + abroad
-        paid = np.minimum(arrived, np.maximum(unmet, 0))
-        rate = np.divide(paid, unmet, out=np.zeros(shape), where=unmet > 0)
-        lost += rate * (plan.lacking[year] - lost)
-        left_abroad += rate * abroad
-        after += arrived - paid
+        unmet = (plan.lacking[year] - lost, abroad)
+        arrived = _arrivals(left_area, moved_in, (after, lost, left_abroad), unmet)
         flows["internal_in"] = arrived + churn
     if "international_out" in given:
         flows["international_out"] = left_abroad
     # known exits that the others had to pay, and did not in full: the account's flexible part
     flows["not_paid"] = plan.lacking[year] - lost
     return after, flows, int(limited)
+
+
+def _arrivals(
+    left: Floats,
+    moved_in: Floats,
+    found: tuple[Floats, Floats, Floats],
+    unmet: tuple[Floats, Floats],
+) -> Floats:
+    """Let those who left one area arrive in another, by the account's shares of inflows.
+
+    Some who arrive die or leave in the same year: exits that nobody else could pay.
+
+    Args:
+        left: Who left areas [draws, areas, sexes, ages].
+        moved_in: The account's inflows [areas, sexes, ages].
+        found: Those who can go next, known exits paid, and emigrants: changed in place.
+        unmet: Known exits and emigrants that were held back.
+
+    Returns:
+        Arrivals [draws, areas, sexes, ages], adding to those who left by sex and age.
+    """
+    after, lost, left_abroad = found
+    total = moved_in.sum(axis=0, keepdims=True)
+    share = np.divide(moved_in, total, out=np.zeros_like(moved_in), where=total > 0)
+    arrived = left.sum(axis=1, keepdims=True) * share
+    wanted = unmet[0] + unmet[1]
+    paid = np.minimum(arrived, np.maximum(wanted, 0))
+    rate = np.divide(paid, wanted, out=np.zeros_like(arrived), where=wanted > 0)
+    lost += rate * unmet[0]
+    left_abroad += rate * unmet[1]
+    after += arrived - paid
+    return np.asarray(arrived)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
