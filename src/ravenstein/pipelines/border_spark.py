@@ -44,6 +44,7 @@ from ravenstein.pipelines.border_intake import (
 from ravenstein.store.crossing_files import batches
 from ravenstein.store.crossing_rows import AsideWriter, CrossingWriter
 from ravenstein.store.files import (
+    alone_in,
     new_folder,
     publish_folder,
     refuse_others,
@@ -135,7 +136,7 @@ def classify_on_spark(
     parts = [(n, part) for n, file in enumerate(opened) for part in range(file.parts)]
     if job.register:
         parts.insert(0, (_REGISTER, 0))
-    with new_folder(out, 0) as folder:
+    with alone_in([out]), new_folder(out, 0) as folder:
         report = _made(spark, _Task(opened, parts, job, given, size, folder), intake)
         publish_folder(out, 0)
     return report
