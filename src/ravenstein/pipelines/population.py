@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -32,10 +32,15 @@ from ravenstein.tables.population import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ravenstein.store.readers.myeb2 import Myeb2
     from ravenstein.store.run import Run
     from ravenstein.study import Source, Study
+
+    Components = Myeb2 | Myeb3
+
+ComponentsT = TypeVar("ComponentsT", "Myeb2", Myeb3)
 
 _SAME_EDITION = "edition in {edition}"
 # a nation's or a state's row comes from the rows of the local authorities in it
@@ -71,7 +76,7 @@ def population(study: Study, run: Run) -> None:
     if not study.of_kind("myeb3"):
         return
     with run.step("Read the components of change") as step:
-        files = [read_source(study, source) for source in study.of_kind("myeb3")]
+        files = [read_components(study, source, read_myeb3) for source in study.of_kind("myeb3")]
         _write_sources(study, run, files)
         step.note = "; ".join(described(file) for file in files)
 
@@ -111,7 +116,7 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
     wrong: list[RavensteinError] = []
     for source in study.of_kind("myeb3"):
         try:
-            file = read_source(study, source)
+            file = read_components(study, source, read_myeb3)
             with memory_store() as store:
                 estimates, components, areas = (
                     store.checked_rows(table, rows)
@@ -134,30 +139,26 @@ def check_sources(study: Study) -> tuple[list[Myeb3], list[RavensteinError]]:
     return good, wrong
 
 
-def read_source(study: Study, source: Source) -> Myeb3:
+def read_components(study: Study, source: Source, read: Callable[..., ComponentsT]) -> ComponentsT:
     """Read one source of a study and compare it with what the study says it holds.
+
+    Args:
+        study: The study.
+        source: The source.
+        read: The reader of its family.
 
     Raises:
         SourceError: If it lies outside the study, cannot be read, or has another number of
             areas.
     """
-    file = read_myeb3(
+    file = read(
         inside(study.folder, source.file, study.data_folders),
         source.file,
         edition=source.edition,
         geography=source.geography,
         ignore_columns=source.ignore_columns,
     )
-    refuse_other_areas(study, source, file.areas)
-    return file
-
-
-def refuse_other_areas(study: Study, source: Source, areas: pa.Table) -> None:
-    """Refuse areas of a source that are not those the study says it holds.
-
-    Raises:
-        SourceError: If their number differs, or real ones and simulated ones are mistaken.
-    """
+    areas = file.areas
     if source.areas is not None and source.areas != areas.num_rows:
         raise SourceError(
             "A source does not have the number of areas the study expects.",
@@ -175,6 +176,7 @@ def refuse_other_areas(study: Study, source: Source, areas: pa.Table) -> None:
             where=source.file,
             fix="Correct the codes; or say simulated = true under [study].",
         )
+    return file
 
 
 def missing_nations(files: list[Myeb3]) -> list[str]:
@@ -238,15 +240,7 @@ def editions_of(files: list[Myeb3]) -> pa.Table:
     Raises:
         StudyError: If two files hold the same edition.
     """
-    names = [file.edition for file in files]
-    if len(set(names)) < len(names):
-        raise StudyError(
-            "Two sources hold the same edition.",
-            expected="a different edition in each source",
-            found=listed(names),
-            where="study.toml, [[sources]]",
-            fix="Remove one, or name them apart with edition = NAME.",
-        )
+    names = refuse_repeated(files)
     return pa.table(
         {
             "edition": names,
@@ -261,20 +255,45 @@ def editions_of(files: list[Myeb3]) -> pa.Table:
     )
 
 
+def refuse_repeated(files: Sequence[Components]) -> list[str]:
+    """Return the editions of files, and refuse two files of one edition.
+
+    Raises:
+        StudyError: If there are.
+    """
+    names = [file.edition for file in files]
+    if len(set(names)) < len(names):
+        raise StudyError(
+            "Two sources hold the same edition.",
+            expected="a different edition in each source of a kind",
+            found=listed(names),
+            where="study.toml, [[sources]]",
+            fix="Remove one, or name them apart with edition = NAME.",
+        )
+    return names
+
+
+def origin(file: Components, rows: int) -> FromFile:
+    """Return where rows of an edition come from: the lines of an area in its file.
+
+    Args:
+        file: The file.
+        rows: Its rows.
+    """
+    return FromFile(
+        name=file.facts.name,
+        sha256=file.facts.sha256,
+        rows=rows,
+        column=file.code_column,
+        key="area",
+        applies={"edition": file.edition},
+    )
+
+
 def _write_sources(study: Study, run: Run, files: list[Myeb3]) -> None:
     editions = editions_of(files)
     published_edition(study, editions.to_pylist())
-    origins = [
-        FromFile(
-            name=file.facts.name,
-            sha256=file.facts.sha256,
-            rows=file.areas.num_rows,
-            column=file.code_column,
-            key="area",
-            applies={"edition": file.edition},
-        )
-        for file in files
-    ]
+    origins = [origin(file, file.areas.num_rows) for file in files]
     run.write(POPULATION_EDITIONS, editions, method=read_myeb3, inputs=origins)
     areas = pa.concat_tables([with_nations(file.edition, file.areas) for file in files])
     run.write(AREAS, areas, method=read_myeb3, inputs=origins)

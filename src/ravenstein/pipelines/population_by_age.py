@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ravenstein.core.errors import AccountError, RavensteinError, StudyError, listed
-from ravenstein.pipelines.population import population, refuse_other_areas
+from ravenstein.core.errors import AccountError, RavensteinError, listed
+from ravenstein.pipelines.population import origin, population, read_components, refuse_repeated
 from ravenstein.population.account import rounding_of
 from ravenstein.population.account_by_age import change_rows, checks, stock_rows
 from ravenstein.population.roll_forward import Account, Cells, account_of
-from ravenstein.store.files import inside
 from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.myeb2 import Myeb2, read_myeb2
 from ravenstein.tables.geography import AREAS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ravenstein.store.run import Run
-    from ravenstein.study import Source, Study
+    from ravenstein.study import Study
 
     Published = dict[tuple[str, str, int], int | None]
 
@@ -64,17 +64,16 @@ def population_by_age(study: Study, run: Run) -> None:
     if not sources:
         return
     with run.step("Read the detailed components of change") as step:
-        files = [read_detail(study, source) for source in sources]
-        _refuse_repeated(files)
-        accounts = [account_of_file(file) for file in files]
+        files = [read_components(study, source, read_myeb2) for source in sources]
+        refuse_repeated(files)
+        pairs = [(file, account_of_file(file)) for file in files]
         step.note = "; ".join(described(file) for file in files)
-    pairs = list(zip(files, accounts, strict=True))
     with run.step("Balance the account by sex and age") as step:
         for file, account in pairs:
             refuse_unbalanced(study, file, account)
         changes = _write(run, pairs)
-        cells = sum(account.residual.size for account in accounts)
-        off = sum(int((account.residual != 0).sum()) for account in accounts)
+        cells = sum(account.residual.size for _, account in pairs)
+        off = sum(int((account.residual != 0).sum()) for _, account in pairs)
         step.note = f"{cells:,} cells, {off:,} with a {RESIDUAL}; {changes:,} changes"
     with run.step("Compare the account by age with published totals") as step:
         published = _published(run) if study.of_kind("myeb3") else {}
@@ -91,30 +90,13 @@ def population_by_age(study: Study, run: Run) -> None:
 
 def _write(run: Run, pairs: Sequence[tuple[Myeb2, Account]]) -> int:
     """Write stocks and changes; return the number of changes."""
-    origins = [_origin(file) for file, _ in pairs]
+    origins = [origin(file, account.population[0].size) for file, account in pairs]
     stocks = [stock_rows(file.edition, a.cells, a.population) for file, a in pairs]
     run.write(POPULATION_BY_AGE, pa.concat_tables(stocks), method=read_myeb2, inputs=origins)
     changes = [change_rows(file.edition, account) for file, account in pairs]
     inputs: list[FromTable | FromFile] = [FromTable("population_by_age", _BEHIND), *origins]
     rows = pa.concat_tables(changes)
     return run.write(CHANGES_BY_AGE, rows, method=account_of, inputs=inputs).rows
-
-
-def read_detail(study: Study, source: Source) -> Myeb2:
-    """Read one file of detailed components and compare it with what the study says it holds.
-
-    Raises:
-        SourceError: If it lies outside the study, cannot be read, or has other areas.
-    """
-    file = read_myeb2(
-        inside(study.folder, source.file, study.data_folders),
-        source.file,
-        edition=source.edition,
-        geography=source.geography,
-        ignore_columns=source.ignore_columns,
-    )
-    refuse_other_areas(study, source, file.areas)
-    return file
 
 
 def check_details(study: Study) -> tuple[list[Myeb2], list[RavensteinError]]:
@@ -127,7 +109,7 @@ def check_details(study: Study) -> tuple[list[Myeb2], list[RavensteinError]]:
     wrong: list[RavensteinError] = []
     for source in study.of_kind("myeb2"):
         try:
-            file = read_detail(study, source)
+            file = read_components(study, source, read_myeb2)
             refuse_unbalanced(study, file, account_of_file(file))
             good.append(file)
         except RavensteinError as error:
@@ -199,34 +181,12 @@ def check_warnings(run: Run) -> list[str]:
     ]
 
 
-def _refuse_repeated(files: Sequence[Myeb2]) -> None:
-    names = [file.edition for file in files]
-    if len(set(names)) < len(names):
-        raise StudyError(
-            "Two sources hold the same edition by age.",
-            expected="a different edition in each source of the kind myeb2",
-            found=listed(names),
-            where="study.toml, [[sources]]",
-            fix="Remove one, or name them apart with edition = NAME.",
-        )
-
-
-def _origin(file: Myeb2) -> FromFile:
-    return FromFile(
-        name=file.facts.name,
-        sha256=file.facts.sha256,
-        rows=file.areas.num_rows * 2 * (OPEN_AGE + 1),
-        column=file.code_column,
-        key="area",
-        applies={"edition": file.edition},
-    )
-
-
 def _published(run: Run) -> dict[str, Published]:
     """Return published totals by edition: by component, area and year; None without a figure."""
     found: dict[str, Published] = {}
-    for table, name in ((POPULATION_ESTIMATES, "population"), (POPULATION_COMPONENTS, "persons")):
-        for row in run.store.collect(run.read(table)).to_pylist():
+    compared = run.read(POPULATION_COMPONENTS).filter(nw.col("component").is_in(_COMPARED))
+    for rows, name in ((run.read(POPULATION_ESTIMATES), "population"), (compared, "persons")):
+        for row in run.store.collect(rows).to_pylist():
             key = (row.get("component", "population"), row["area"], row["year"])
             found.setdefault(row["edition"], {})[key] = row[name]
     return found

@@ -37,6 +37,7 @@ from ravenstein.store.readers.age_sex import AgeSexYears, read_long
 from ravenstein.store.readers.code_changes import read_code_changes
 from ravenstein.store.readers.myeb2 import read_myeb2
 from ravenstein.store.rows import read_rows
+from ravenstein.tables.geography import edition_name
 from ravenstein.tables.population import EFFECTS
 from ravenstein.tables.population_by_age import INTERNAL_MOVES, SEXES
 
@@ -321,7 +322,7 @@ def _recoded(given: _Given, job: AccountJob) -> _Given:
         notes.append("moves between areas that were merged are still in internal flows, in and out")
     return replace(
         given,
-        edition=f"{given.cells.years[0]}-{given.cells.years[-1]}_geog{job.geography}",
+        edition=edition_name(given.cells.years[0], given.cells.years[-1], job.geography),
         geography=job.geography,
         cells=replace(given.cells, areas=areas),
         population=population,

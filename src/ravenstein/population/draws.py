@@ -209,28 +209,28 @@ def _year(
     base = aged_on(before) + plan.extra[year] + sum(part(name)[0] for name in INFLOWS)
     moved_in = zero
     churn = zero
+    abroad = part("international_out")
     out, out_ratio = part("internal_out")
     follow = "internal_out" in given and "internal_in" not in given
     if follow:
         moved_in = np.asarray(account.components["internal_in"][year], dtype=np.float64)
-        wanted = plan.lacking[year] + part("international_out")[0] + out
+        wanted = plan.lacking[year] + abroad[0] + out
         # where movers-in feed the movers-out of the same cell, what both have in common is known
         churn = np.where(wanted > base, np.minimum(moved_in, out), 0.0)
         out, moved_in = out - churn, moved_in - churn
-    wanted = plan.lacking[year] + part("international_out")[0] + out
+    wanted = plan.lacking[year] + abroad[0] + out
     after = np.empty(shape)
     left_abroad, left_area, lost = np.empty(shape), np.empty(shape), np.empty(shape)
     limited = _exits(
         free, (plan.extra[year], plan.lacking[year], base, wanted),
-        came, part("international_out"), (out, out_ratio),
+        came, abroad, (out, out_ratio),
         (after, left_abroad, left_area, lost),
     )  # fmt: skip
     flows: dict[str, Floats] = dict(inflows)
     if "internal_out" in given:
         flows["internal_out"] = left_area + churn
     if follow:
-        abroad = np.multiply(*part("international_out")) - left_abroad
-        unmet = (plan.lacking[year] - lost, abroad)
+        unmet = (plan.lacking[year] - lost, np.multiply(*abroad) - left_abroad)
         arrived = _arrivals(left_area, moved_in, (after, lost, left_abroad), unmet)
         flows["internal_in"] = arrived + churn
     if "international_out" in given:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.compute as pc
 
 from ravenstein.core.errors import AccountError, listed
-from ravenstein.population.recode import merged
 from ravenstein.tables.population_by_age import OPEN_AGE, SEXES
 
 if TYPE_CHECKING:
@@ -114,25 +113,24 @@ def gross_moves(moves: pa.Table, cells: Cells, by: Mapping[str, str]) -> dict[st
             where="internal moves",
             fix="Match the registers of these years too.",
         )
-    # from one area into another that is the same one now
-    inside = np.array([[a != b and by[a] == by[b] for b in by] for a in by])
-    into: list[Numbers] = []
-    out: list[Numbers] = []
-    for year in cells.years[1:]:
-        flows = flow_array(moves.filter(pc.equal(moves["year"], year)), tuple(by))
-        came, left = gross_of(flows)
-        flows[~inside] = 0
-        for found, flow in ((into, came - flows.sum(axis=0)), (out, left - flows.sum(axis=1))):
-            found.append(merged(flow, tuple(by), dict(by))[1])
-    return {"internal_in": np.stack(into), "internal_out": np.stack(out)}
+    years = [
+        gross_of(flow_array(moves.filter(pc.equal(moves["year"], year)), cells.areas, by))
+        for year in cells.years[1:]
+    ]
+    into, out = (np.stack(flows) for flows in zip(*years, strict=True))
+    return {"internal_in": into, "internal_out": out}
 
 
-def flow_array(moves: pa.Table, areas: tuple[str, ...]) -> Numbers:
+def flow_array(
+    moves: pa.Table, areas: tuple[str, ...], by: Mapping[str, str] | None = None
+) -> Numbers:
     """Turn rows of moves into an array; moves from or to nowhere are left out.
 
     Args:
         moves: Rows `origin`, `destination`, `sex`, `age`, `persons`.
         areas: The areas, in order.
+        by: The area of each code of the moves; the codes are the areas where not given. Moves
+            between codes of one area are left out.
 
     Returns:
         Persons [origins, destinations, sexes, ages].
@@ -142,7 +140,8 @@ def flow_array(moves: pa.Table, areas: tuple[str, ...]) -> Numbers:
     """
     inside = moves.filter(moves["origin"].is_valid()).combine_chunks()
     inside = inside.filter(inside["destination"].is_valid())
-    at = {code: place for place, code in enumerate(areas)}
+    order = {area: place for place, area in enumerate(areas)}
+    at = order if by is None else {code: order[area] for code, area in by.items()}
     columns = {name: inside[name].to_pylist() for name in ("origin", "destination")}
     unknown = sorted({code for codes in columns.values() for code in codes} - set(at))
     age = inside["age"].to_numpy()
@@ -160,11 +159,10 @@ def flow_array(moves: pa.Table, areas: tuple[str, ...]) -> Numbers:
         )
     flows = np.zeros((len(areas), len(areas), len(SEXES), ages), dtype=np.int64)
     place = [np.array([at[code] for code in columns[name]], dtype=np.int64) for name in columns]
-    np.add.at(
-        flows,
-        (*place, np.array([SEXES.index(s) for s in sex], dtype=np.int64), age),
-        inside["persons"].to_numpy(),
-    )
+    place += [np.array([SEXES.index(s) for s in sex], dtype=np.int64), age]
+    one = np.array([a != b and at[a] == at[b] for a, b in zip(*columns.values(), strict=True)])
+    kept = np.flatnonzero(~one) if one.size else np.arange(0)
+    np.add.at(flows, tuple(p[kept] for p in place), inside["persons"].to_numpy()[kept])
     return flows
 
 

@@ -12,7 +12,7 @@ from ravenstein.core.errors import AccountError, listed
 from ravenstein.tables.geography import LOCAL_AUTHORITY_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -86,15 +86,9 @@ def redrawn(codes: Sequence[str], changes: pa.Table, edition: int) -> list[str]:
         edition: Year of the boundaries wanted.
     """
     history = _history(changes)
-    found = []
-    for code in codes:
-        now: str | None = code
-        while now is not None and history.ends.get(now, 9999) <= edition:
-            if now in history.redrawn:
-                found.append(code)
-                break
-            now = next(iter(history.after[now]))
-    return sorted(found)
+    return sorted(
+        code for code in codes if history.redrawn.intersection(_given_up(code, history, edition))
+    )
 
 
 def merged(
@@ -165,11 +159,19 @@ def _refuse_mixed(codes: Sequence[str], history: _History, since: int | None, ed
         )
 
 
+def _given_up(code: str, history: _History, edition: int) -> Iterator[str]:
+    """Yield the codes that an area went through before a later edition, its first one included."""
+    now: str | None = code
+    while now is not None and history.ends.get(now, 9999) <= edition:
+        yield now
+        now = next(iter(history.after[now]))
+
+
 def _followed(code: str, history: _History, edition: int) -> str:
     """Return the code in use in a later edition."""
     now = code
-    while history.ends.get(now, 9999) <= edition:
-        after = history.after[now]
+    for step in _given_up(code, history, edition):
+        after = history.after[step]
         if len(after) > 1:
             into = listed(sorted(str(part) for part in after))
             raise _error("an area was divided", f"{code} into {into}", "one successor each")

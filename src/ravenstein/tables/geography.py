@@ -51,6 +51,15 @@ London boroughs, Welsh and Scottish council areas, Northern Irish districts (95A
 2015) and the twin's areas."""
 
 
+def edition_name(first: int, last: int, geography: int) -> str:
+    """Return the name of an edition from its mid-years and the year of its boundaries.
+
+    >>> edition_name(2001, 2020, 2021)
+    '2001-2020_geog2021'
+    """
+    return f"{first}-{last}_geog{geography}"
+
+
 def edition_column() -> Column:
     """Return the column that names the edition of the source: its years and its boundaries."""
     return Column(

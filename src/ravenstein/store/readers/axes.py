@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ravenstein.store.readers.text_table import TextTable
 
-"""The order of sexes in every array."""
-
 AGES = tuple(range(OPEN_AGE + 1))
 """Single years of age; the last is 90 and over."""
 

@@ -21,6 +21,7 @@ from ravenstein.store.readers.axes import (
 )
 from ravenstein.store.readers.myeb3_header import COUNTS, Header, read_header
 from ravenstein.store.readers.text_table import TextTable, read_text_table
+from ravenstein.tables.geography import edition_name
 from ravenstein.tables.population_by_age import SEXES
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_myeb2(
     cell = cells(axes, table.lines, shown)
     names = [name for name in header.columns if name != "population"]
     return Myeb2(
-        edition=edition or f"{header.years[0]}-{header.years[-1]}_geog{boundaries}",
+        edition=edition or edition_name(header.years[0], header.years[-1], boundaries),
         geography=boundaries,
         code_column=header.names[header.code],
         areas=pa.table({"area": areas.codes, "name": areas.names, "nation": areas.nations}),

@@ -26,6 +26,7 @@ from ravenstein.store.readers.text_table import (
     refuse_width,
     whole_number,
 )
+from ravenstein.tables.geography import edition_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ def read_myeb3(
     except csv.Error as error:
         raise not_a_table(f"{shown}, line {reader.line_num}", str(error)) from None
     boundaries = header.boundaries(geography, shown)
-    label = edition or f"{header.years[0]}-{header.years[-1]}_geog{boundaries}"
+    label = edition or edition_name(header.years[0], header.years[-1], boundaries)
     return Myeb3(
         edition=label,
         geography=boundaries,
