@@ -16,6 +16,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
     def formula(match: re.Match[str]) -> str:
         display = "block" if match[1] == "div" else "inline"
-        return convert(html.unescape(match[2].strip()), display=display)
+        formula = convert(html.unescape(match[2].strip()), display=display)
+        # on a narrow screen a long one scrolls by itself, not with the page
+        return f'<div class="formula">{formula}</div>' if display == "block" else formula
 
     return _FORMULA.sub(formula, content)
