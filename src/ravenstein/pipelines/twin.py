@@ -65,10 +65,11 @@ def make_twin(
         for done, counts in enumerate(_blocks(waiting, settings, seed), start=1):
             total.add(counts)
             told(done, blocks)
-        _write(waiting, summary(settings, design(settings, seed), total), "{}", checked=True)
+        _write(waiting, summary(settings, seed, design(settings, seed), total), "{}", checked=True)
         facts = {
             "scale": settings.scale.name,
             "seed": seed,
+            "views": list(settings.views),
             "version": __version__,
             "parameters": text_hash(settings.parameters.as_text() + repr(settings.scale)),
             "persons": total.persons,
@@ -118,11 +119,12 @@ def write_block(folder: Path, settings: Settings, seed: int, number: int) -> Cou
 def _write(folder: Path, tables: dict[str, pa.Table], file: str, *, checked: bool) -> None:
     with memory_store() as store:
         for name, rows in tables.items():
-            if name not in TABLES:
+            kind = name.partition("/")[0]  # snapshots: a folder a year
+            if kind not in TABLES:
                 # official files of other offices, in their own shape
                 write_csv(rows, folder / "views" / f"{name}.csv")
                 continue
-            table = declared(name)
+            table = declared(kind)
             shaped = as_declared(table, rows)
             if checked:
                 store.checked_rows(table, shaped)

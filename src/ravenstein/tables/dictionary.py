@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from ravenstein.core.errors import StoreError, nearest
 from ravenstein.tables import (
     border,
+    census,
     geography,
+    labour_force,
+    other_statistics,
     passenger_survey,
     population,
     population_by_age,
@@ -25,6 +28,9 @@ _ALL = (
     *population.TABLES,
     *population_by_age.TABLES,
     *registers.TABLES,
+    *other_statistics.TABLES,
+    *census.TABLES,
+    *labour_force.TABLES,
     *passenger_survey.TABLES,
     *survey_results.TABLES,
     *border.TABLES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ravenstein.core.schema import CodeList, Column, ColumnType, Table
 from ravenstein.tables.border import SEX
 from ravenstein.tables.geography import area_column
+from ravenstein.tables.other_statistics import APPLICANTS, OUTCOMES, RETURNS, SPECIAL_POPULATIONS
 from ravenstein.tables.passenger_survey import CITIZENSHIPS, PURPOSES
 from ravenstein.tables.population import COMPONENTS, year_column
 from ravenstein.tables.survey_results import FLOWS, SHORT_TERM_DEFINITIONS
@@ -30,12 +31,6 @@ BIRTH_COUNTRIES = CodeList(
         **{code: label for code, label in CITIZENSHIPS.labels.items() if code != "british"},
     },
     source="As the citizenship groups",
-)
-
-SPECIAL_POPULATIONS = CodeList(
-    "special population",
-    {"armed_forces": "Armed forces", "prisoner": "Prisoner"},
-    source="ONS, Mid-year population estimates: special populations",
 )
 
 _TEXT, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
@@ -143,9 +138,10 @@ TRUTH_SHORT_TERM = Table(
 
 TRUTH_IDENTITIES = Table(
     "truth_identities",
-    "Whose crossing each record of the entry–exit system is",
-    grain=("record",),
+    "Who is who: the person behind each record of each source",
+    grain=("source", "record"),
     columns=(
+        Column("source", _TEXT, "Table that holds the record", pattern="[a-z_]+"),
         Column("record", _INTEGER, "Number of the record", unit="number", minimum=0),
         _PERSON,
     ),
@@ -200,7 +196,66 @@ TRUTH_RESIDENCE = Table(
     source=_SOURCE,
 )
 
+TRUTH_STUDENTS = Table(
+    "truth_students",
+    "Courses in higher education",
+    grain=("person", "since"),
+    columns=(
+        _PERSON,
+        Column("since", ColumnType.DATE, "First day"),
+        Column("until", ColumnType.DATE, "Day after the last"),
+        Column(
+            "home_area", _TEXT, "Area of the home address; missing if abroad", nullable=True,
+            pattern=area_column().pattern,
+        ),
+    ),
+    source=_SOURCE,
+)  # fmt: skip
+
+TRUTH_ASYLUM = Table(
+    "truth_asylum",
+    "Asylum seekers and their cases",
+    grain=("person",),
+    columns=(
+        _PERSON,
+        Column("applicant", _TEXT, "Applicant", codes=APPLICANTS),
+        Column("applied_on", ColumnType.DATE, "Day of the application"),
+        Column(
+            "decided_on", ColumnType.DATE, "Day of the initial decision; missing if later than "
+            "the twin", nullable=True,
+        ),
+        Column("outcome", _TEXT, "Initial decision", codes=OUTCOMES, nullable=True),
+        Column(
+            "left_on", ColumnType.DATE, "Day of departure; missing if they stay", nullable=True
+        ),
+        Column(
+            "return", _TEXT, "Recorded return; missing without", codes=RETURNS, nullable=True
+        ),
+    ),
+    source=_SOURCE,
+)  # fmt: skip
+
+TRUTH_EMPLOYMENT = Table(
+    "truth_employment",
+    "Residents aged 16 and over, and those in employment, in the middle of each quarter",
+    grain=("quarter", "birth_country", "citizenship", "sex", "age"),
+    columns=(
+        Column("quarter", ColumnType.DATE, "First day of the quarter"),
+        Column("birth_country", _TEXT, "Country of birth", codes=BIRTH_COUNTRIES),
+        _CITIZENSHIP,
+        _SEX,
+        Column(
+            "age", _INTEGER, "First age of a group of five years", unit="years", minimum=15,
+            maximum=90, age_definition="at event; 15 is 16 to 19, 90 is 90 and over",
+        ),
+        _persons(),
+        _persons("employed", "In employment"),
+    ),
+    source=_SOURCE,
+)  # fmt: skip
+
 TABLES = (
     TRUTH_POPULATION, TRUTH_COMPONENTS, TRUTH_MIGRATION, TRUTH_SHORT_TERM, TRUTH_IDENTITIES,
-    TRUTH_PEOPLE, TRUTH_RESIDENCE, TRUTH_SPECIAL,
+    TRUTH_PEOPLE, TRUTH_RESIDENCE, TRUTH_SPECIAL, TRUTH_STUDENTS, TRUTH_ASYLUM,
+    TRUTH_EMPLOYMENT,
 )  # fmt: skip

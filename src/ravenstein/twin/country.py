@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin import truth
-from ravenstein.twin.geography import areas
+from ravenstein.twin.homes import addresses, homes
 from ravenstein.twin.journeys import journeys
+from ravenstein.twin.names import names
 from ravenstein.twin.people import (
     CITIZENSHIPS,
     FAR,
@@ -19,9 +20,12 @@ from ravenstein.twin.people import (
     SPECIAL,
     residents,
 )
-from ravenstein.twin.sources import border, passenger_survey
+from ravenstein.twin.sources import census, labour_force, passenger_survey
 from ravenstein.twin.sources.components import components_of_change, detailed_components
+from ravenstein.twin.sources.other_counts import counted_tables
 from ravenstein.twin.tally import COMPONENTS
+from ravenstein.twin.views import GROUPS, identities
+from ravenstein.twin.world import World, dates, label, stacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,9 +35,6 @@ if TYPE_CHECKING:
     from ravenstein.twin.settings import Settings
 
     Columns = dict[str, NDArray[Any]]
-
-VIEWS = ("border_movements", "survey_contacts")
-"""Views that each block adds rows to; the rest is counted over blocks."""
 
 BIRTH_COUNTRIES = ("country", *CITIZENSHIPS[1:])
 _MERGE_EVERY = 64
@@ -73,9 +74,9 @@ class Counts:
 
 def merged(parts: list[Columns]) -> Columns:
     """Return counts of several parts as one, cells alike added."""
-    names = [name for name in parts[0] if name != "count"]
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in [*names, "count"]}
-    return truth.counted({name: joined[name] for name in names}, joined["count"])
+    rows = stacked(parts)
+    count = rows.pop("count")
+    return truth.counted(rows, count)
 
 
 def block(
@@ -100,50 +101,63 @@ def block(
 
     lived = residents(settings, generator("people"), people)
     travelled = journeys(settings, generator("journeys"), lived, people)
-    contacts, tallies = passenger_survey.interviews(
-        settings, generator("survey"), (lived, travelled), drawn, number
-    )
-    movements, identities = border.movements(settings, generator("border"), travelled, number)
-    years = (scale.first, scale.last)
-    long, short = (
-        truth.migration(lived, travelled, years),
-        truth.short_term(lived, travelled, years),
-    )
-    cells = {name: [columns] for name, columns in tallies.items()}
-    for name, found in (("migration", long), ("short_term", short)):
+    places = addresses(settings)
+    known = names(settings, generator("names"), travelled.persons, travelled.begin)
+    at_home = homes(generator("homes"), lived, places)
+    world = World(settings, seed, number, lived, travelled, known, places, at_home)
+    seen = [view for group in settings.views for view in GROUPS[group](world, drawn)]
+    years = (settings.scale.first, settings.scale.last)
+    cells = {
+        name: [columns if "count" in columns else truth.counted(columns)]
+        for view in seen
+        for name, columns in view.counts.items()
+    }
+    found = {
+        "migration": truth.migration(lived, travelled, years),
+        "short_term": truth.short_term(lived, travelled, years),
+    }
+    for name, definitions in found.items():
         cells[name] = [
             truth.counted({"definition": np.full(columns["year"].size, i)} | columns)
-            for i, columns in enumerate(found.values())
+            for i, columns in enumerate(definitions.values())
         ]
     counts = Counts(
         lived.population, lived.components, cells, travelled.crossings["person"].size,
         travelled.resident.size,
     )  # fmt: skip
-    tables = {
-        "survey_contacts": contacts,
-        "border_movements": movements,
-        "truth_identities": identities,
+    tables = {name: rows for view in seen for name, rows in view.rows.items()}
+    tables |= {
+        "truth_identities": identities(seen, number),
         "truth_people": _people(lived, travelled, number),
-        "truth_residence": _residence(lived, areas(scale.areas).codes, number),
+        "truth_residence": _residence(world),
         "truth_special": _special(lived, number),
     }
     return tables, counts
 
 
 def summary(
-    settings: Settings, drawn: passenger_survey.Design, counts: Counts
+    settings: Settings, seed: int, drawn: passenger_survey.Design, counts: Counts
 ) -> dict[str, pa.Table]:
-    """Return the tables that are counted over all blocks: the survey's tallies and the truth.
+    """Return the tables that are counted over all blocks, and samples: of views and the truth.
 
     Args:
         settings: The settings.
+        seed: The seed of the twin.
         drawn: The survey's shifts.
         counts: The counts of all blocks.
     """
-    scale, known = settings.scale, areas(settings.scale.areas)
+    scale, places = settings.scale, addresses(settings)
+    known, codes = places.areas, places.areas.codes
     cells = {name: merged(parts) for name, parts in counts.cells.items()}
-    tables = passenger_survey.tallies(settings, drawn, cells)
-    codes = pa.array(known.codes)
+    tables = counted_tables(settings, places, cells)
+    if "survey" in settings.views:
+        tables |= passenger_survey.tallies(settings, drawn, cells)
+    for group, name, sample in (
+        ("census", "coverage_survey_sample", census.sample_table),
+        ("labour_force", "labour_force_sample", labour_force.sample_table),
+    ):
+        if group in settings.views:
+            tables[name] = sample(settings, seed, places)
     long, short = cells["migration"], cells["short_term"]
     tables["truth_migration"] = pa.table(_flows(long, truth.DEFINITIONS, codes))
     tables["truth_short_term"] = pa.table(_flows(short, truth.SHORT_TERM, codes))
@@ -161,36 +175,29 @@ def summary(
     return tables
 
 
-def _flows(columns: Columns, definitions: tuple[str, ...], areas_of: pa.Array) -> dict[str, Any]:
+def _flows(
+    columns: Columns, definitions: tuple[str, ...], codes: tuple[str, ...]
+) -> dict[str, Any]:
     return {
-        "definition": _label(columns["definition"], definitions),
+        "definition": label(columns["definition"], definitions),
         "year": columns["year"],
-        "direction": _label(columns["direction"], ("emigration", "immigration")),
-        "citizenship": _label(columns["citizenship"], CITIZENSHIPS),
-        "reason": _label(columns["reason"], REASONS),
+        "direction": label(columns["direction"], ("emigration", "immigration")),
+        "citizenship": label(columns["citizenship"], CITIZENSHIPS),
+        "reason": label(columns["reason"], REASONS),
         "age": columns["age"],
-        "sex": _label(columns["sex"] - 1, ("M", "F")),
-        "area": _take(areas_of, columns["area"]),
+        "sex": label(columns["sex"] - 1, ("M", "F")),
+        "area": label(columns["area"], codes),
         "persons": columns["count"],
     }
 
 
-def _label(places: NDArray[Any], labels: tuple[str, ...]) -> pa.Array:
-    return _take(pa.array(labels), places)
-
-
-def _take(labels: pa.Array, places: NDArray[Any]) -> pa.Array:
-    """Return labels by place, missing below 0."""
-    return labels.take(pa.array(np.maximum(places, 0), mask=places < 0))
-
-
-def _cells(values: NDArray[np.int64], first: int, codes: pa.Array) -> pa.Table:
+def _cells(values: NDArray[np.int64], first: int, codes: tuple[str, ...]) -> pa.Table:
     """Return the cells [years, areas, 2, ages] that are not 0 as rows."""
     year, area, sex, age = np.nonzero(values)
     return pa.table(
         {
-            "area": codes.take(pa.array(area)),
-            "sex": _label(sex, ("M", "F")),
+            "area": label(area, codes),
+            "sex": label(sex, ("M", "F")),
             "age": age,
             "year": year + first,
             "persons": values[year, area, sex, age],
@@ -210,10 +217,10 @@ def _people(lived: Residents, travelled: Journeys, number: int) -> pa.Table:
     return pa.table(
         {
             "person": (number << 32) + np.arange(size),
-            "sex": _label(persons["sex"] - 1, ("M", "F")),
+            "sex": label(persons["sex"] - 1, ("M", "F")),
             "birth_date": pa.array(persons["birth"].astype(np.int32)).cast(pa.date32()),
-            "citizenship": _label(persons["citizenship"], CITIZENSHIPS),
-            "birth_country": _label(country, BIRTH_COUNTRIES),
+            "citizenship": label(persons["citizenship"], CITIZENSHIPS),
+            "birth_country": label(country, BIRTH_COUNTRIES),
             "death_date": pa.array(death.astype(np.int32), mask=unknown).cast(pa.date32()),
             "asylum": asylum,
         }
@@ -227,33 +234,18 @@ def _special(lived: Residents, number: int) -> pa.Table:
             "person": (number << 32) + terms["person"],
             "since": pa.array(terms["start"].astype(np.int32)).cast(pa.date32()),
             "until": pa.array(terms["end"].astype(np.int32)).cast(pa.date32()),
-            "special": _label(terms["kind"], SPECIAL),
+            "special": label(terms["kind"], SPECIAL),
         }
     )
 
 
-def _residence(lived: Residents, codes: tuple[str, ...], number: int) -> pa.Table:
-    """Return spells of residence by area: spells of the country, cut at each move."""
-    spells, moves = lived.spells, lived.moves
-    person = np.concatenate([spells["person"], moves["person"]])
-    since = np.concatenate([spells["start"], moves["day"]])
-    area = np.concatenate([spells["area"], moves["destination"]])
-    last = np.concatenate([spells["end"], np.full(moves["day"].size, -1)])
-    # of two moves on one day, or a move on the day of arrival, the later row counts
-    order = np.lexsort((np.arange(person.size), since, person))
-    person, since, area, last = person[order], since[order], area[order], last[order]
-    same = person[1:] == person[:-1]
-    until = last.copy()
-    holding = np.maximum.accumulate(np.where(last >= 0, np.arange(last.size), -1))
-    until = last[holding]
-    until[:-1] = np.where(same & (last[1:] < 0), since[1:], until[:-1])
-    kept = until > since
-    open_ = until[kept] >= FAR
+def _residence(world: World) -> pa.Table:
+    h = world.homes
     return pa.table(
         {
-            "person": (number << 32) + person[kept],
-            "since": pa.array(since[kept].astype(np.int32)).cast(pa.date32()),
-            "until": pa.array(until[kept].astype(np.int32), mask=open_).cast(pa.date32()),
-            "area": pa.array(codes).take(pa.array(area[kept])),
+            "person": (world.number << 32) + h.person,
+            "since": dates(h.since),
+            "until": dates(h.until),
+            "area": world.areas(h.area),
         }
     )

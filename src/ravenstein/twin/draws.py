@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ravenstein.twin.settings import Settings
+
 _EPOCH = dt.date(1970, 1, 1).toordinal()
+_OLDEST = 130
 
 
 def day(year: int, month: int, of_month: int) -> int:
@@ -46,6 +50,31 @@ def age_on(birth: NDArray[np.int64], on: NDArray[np.int64]) -> NDArray[np.int64]
         parts.append((months // 12, months % 12 * 32 + of_month))
     (born, birthday), (year, today) = parts
     return np.asarray(year - born - (today < birthday), dtype=np.int64)
+
+
+def age_at(birth: NDArray[np.int64], when: int) -> NDArray[np.int64]:
+    """Return completed years of age on one day, as `age_on` does, -1 for the unborn.
+
+    >>> age_at(np.array([day(2000, 3, 1), day(2000, 2, 29)]), day(2010, 2, 28)).tolist()
+    [9, 9]
+    """
+    date = dt.date.fromordinal(int(when) + _EPOCH)
+    birthdays = []  # the latest birth of each age
+    for years in range(_OLDEST, -1, -1):
+        year = date.year - years
+        leap = date.month == 2 and date.day == 29 and not calendar.isleap(year)
+        birthdays.append(day(year, date.month, date.day - leap))
+    return _OLDEST - np.searchsorted(np.array(birthdays), birth, side="left")
+
+
+def short_term_days(
+    settings: Settings, generator: np.random.Generator, count: int, when: int
+) -> NDArray[np.int64]:
+    """Draw lengths of stays and absences of 1 to 12 months [days]."""
+    shape = settings.at("short_term_days", when)
+    drawn = shape["median"] * generator.lognormal(sigma=shape["sigma"], size=count)
+    drawn = np.where(drawn < 30, 30 + 30 * generator.random(count), drawn)
+    return np.minimum(drawn, 300 + 64 * generator.random(count)).astype(np.int64)
 
 
 class Season:
@@ -82,3 +111,23 @@ class Season:
         drawn = low + generator.random(np.size(low)) * (high - low)
         place = np.searchsorted(self.reached, drawn, side="right") - 1 + self.first
         return np.asarray(np.clip(place, start, np.asarray(end) - 1), dtype=np.int64)
+
+
+def fixed(numbers: NDArray[np.int64], *salts: Any) -> NDArray[np.float64]:
+    """Return a number in [0, 1) for each whole number: always the same one for the same salts.
+
+    Salts are whole numbers, or arrays of them.
+
+    It is drawn once for a person or an address, whatever block or year asks for it (SplitMix64).
+
+    >>> bool((fixed(np.arange(9), 1) == fixed(np.arange(9), 1)).all())
+    True
+    """
+    found = numbers.astype(np.uint64)
+    for salt in (*salts, 0):
+        mixed = np.atleast_1d(np.asarray(salt, dtype=np.int64)).astype(np.uint64) + np.uint64(1)
+        found = found + mixed * np.uint64(0x9E3779B97F4A7C15)
+        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        found = found ^ (found >> np.uint64(31))
+    return np.asarray((found >> np.uint64(11)).astype(np.float64) / 2**53)

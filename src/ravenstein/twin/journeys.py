@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.twin.draws import Season, day, pick
+from ravenstein.twin.draws import Season, day, pick, short_term_days
 from ravenstein.twin.geography import CARRIERS, routes
-from ravenstein.twin.people import CITIZENSHIPS, FAR, REASONS, SPECIAL, short_term_days
+from ravenstein.twin.people import CITIZENSHIPS, FAR, REASONS, SPECIAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

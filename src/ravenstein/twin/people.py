@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.twin.columns import Rows
-from ravenstein.twin.draws import Season, day, pick
+from ravenstein.twin.draws import Season, day, pick, short_term_days
 from ravenstein.twin.geography import KINDS, Areas, areas
 from ravenstein.twin.tally import Tally
 
@@ -48,7 +48,8 @@ class Residents:
 
     Args:
         persons: `sex` (1 male, 2 female), `birth` and `death` [day], `citizenship`,
-            `birth_country` (as citizenship, 0 for the country), `asylum`, by person [n].
+            `birth_country` (as citizenship, 0 for the country), `asylum` (dependants too), `mother`
+            and `lead` (the traveller whom an immigrant came with), -1 for none, by person [n].
         spells: Spells of usual residence: `person`, `start`, `end` [day], `area` at the start,
             `arrived`, `left`, `reason_in`, `reason_out`, `stated_in`, `stated_out` (whether 12
             months or more were stated at the border).
@@ -71,16 +72,6 @@ class Residents:
     terms: Columns
     population: Ints
     components: dict[str, Ints]
-
-
-def short_term_days(
-    settings: Settings, generator: np.random.Generator, count: int, when: int
-) -> Ints:
-    """Draw lengths of stays and absences of 1 to 12 months [days]."""
-    shape = settings.at("short_term_days", when)
-    drawn = shape["median"] * generator.lognormal(sigma=shape["sigma"], size=count)
-    drawn = np.where(drawn < 30, 30 + 30 * generator.random(count), drawn)
-    return np.minimum(drawn, 300 + 64 * generator.random(count)).astype(np.int64)
 
 
 def residents(settings: Settings, generator: np.random.Generator, people: int) -> Residents:
@@ -107,7 +98,9 @@ class _Block:
         self.first, self.last = settings.scale.first, settings.scale.last
         self.begin, self.horizon = self.first - WARM_UP, self.last + 2
         self.tally = Tally(self.first, self.last, settings.scale.areas)
-        self.persons = Rows(("sex", "birth", "death", "citizenship", "birth_country", "asylum"))
+        self.persons = Rows(
+            ("sex", "birth", "death", "citizenship", "birth_country", "asylum", "mother", "lead")
+        )
         self.spells = Rows(
             ("person", "start", "end", "area", "arrived", "left", "reason_in", "reason_out",
              "stated_in", "stated_out")
@@ -143,7 +136,7 @@ class _Block:
         """Add persons alive on a day; return their numbers."""
         death = self._death(sex, birth, since)
         count = birth.size
-        more = {"birth_country": 0, "asylum": 0} | more
+        more = {"birth_country": 0, "asylum": 0, "mother": -1, "lead": -1} | more
         self.persons.add(sex=sex, birth=birth, death=death, citizenship=citizenship, **more)
         first = self.sex.size
         self.sex = np.concatenate([self.sex, sex])
@@ -259,7 +252,7 @@ class _Block:
         boys = g.random(when.size) < s.at("boys_share", start)
         own = self.citizenship[person]
         citizenship = np.where(g.random(when.size) < s.at("child_citizenship", start), own, 0)
-        numbers = self._new(np.where(boys, 1, 2), when, citizenship, start)
+        numbers = self._new(np.where(boys, 1, 2), when, citizenship, start, mother=person)
         area = now["area"][women]
         self._add("births", area, numbers, end)
         return self._here(numbers, when, area)
@@ -343,13 +336,16 @@ class _Block:
         brief = (g.random(count) < s.at("migrant_switchers", start)["arrival"]) & (stated == 1)
         days = self._switcher_days(count, start)
         party = (reason == _ACCOMPANY) & (g.random(count) < s.at("party_share", start))
-        leads = np.flatnonzero(reason != _ACCOMPANY)
+        leads, lead = np.flatnonzero(reason != _ACCOMPANY), np.arange(count)
         if leads.size:
-            lead = leads[g.integers(0, leads.size, count)]
-            when, area, stay = (np.where(party, v[lead], v) for v in (when, area, stay))
-            brief, stated, days = (np.where(party, v[lead], v) for v in (brief, stated, days))
-            citizenship = np.where(party, citizenship[lead], citizenship)
+            lead = np.where(party, leads[g.integers(0, leads.size, count)], lead)
+            when, area, stay, citizenship = (v[lead] for v in (when, area, stay, citizenship))
+            brief, stated, days = (v[lead] for v in (brief, stated, days))
         numbers = self._arrivals(reason, citizenship, when, start)
+        if count:
+            who = self.persons.parts[-1]
+            who["asylum"] = who["asylum"][lead]
+            who["lead"] = np.where(lead == np.arange(count), -1, numbers[lead])
         short_end = np.minimum(when + days, self.death[numbers] - 1)
         self.short.add(
             person=numbers[brief], start=when[brief], end=np.maximum(short_end, when + 1)[brief],

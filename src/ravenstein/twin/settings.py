@@ -20,26 +20,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FILES = ("people", "journeys", "survey", "border", "components")
-PERFECT: dict[str, Any] = {
-    "survey_nonresponse": 0.0,
-    "survey_minimum": 0.0,
-    "survey_migrants_lost": 0.0,
-    "survey_visitors_gained": 0.0,
-    "survey_night_recall": 0.0,
-    "survey_unsampled": 0.0,
-    "border_coverage": 1.0,
-    "border_land": 1.0,
-    "border_outbound": 1.0,
-    "border_mistyped": 0.0,
-    "border_swapped": 0.0,
-    "border_birth_date": 0.0,
-    "border_renewed": 0.0,
-    "border_renamed": 0.0,
-    "border_no_document": 0.0,
-    "components_rounding": {"stocks": 0, "flows": 0},
-}
-"""The value of each imperfection at which it is switched off."""
+FILES = (
+    "people", "names", "journeys", "survey", "border", "components", "registers", "statistics",
+    "census", "labour_force",
+)  # fmt: skip
+SWITCHED_OFF = (
+    "survey_nonresponse", "survey_minimum", "survey_migrants_lost", "survey_visitors_gained",
+    "survey_night_recall", "survey_unsampled", "survey_asylum_missed",
+    "border_mistyped", "border_swapped", "border_birth_date", "border_renewed",
+    "border_no_document", "name_changes", "record_errors", "components_rounding",
+    "patient_birth_lag", "patient_lag", "patient_move_lag", "patient_missed",
+    "patient_short_stays", "patient_stays_on", "patient_removal", "patient_after_death",
+    "patient_duplicates", "patient_special", "insurance_missed", "insurance_lag",
+    "insurance_short_stays", "students_missed", "students_term_at_home", "students_stay_on",
+    "schools_missed", "schools_move_lag", "schools_stay_on", "births_lag", "births_late",
+    "births_unregistered", "deaths_lag", "deaths_inquest", "irish_missed", "irish_rounding",
+    "asylum_lag", "returns_unrecorded", "grants_lag", "workers_missed", "workers_lag",
+    "visas_lead", "visas_unused", "special_lag", "census_missed", "census_twice",
+    "census_elsewhere", "census_left", "coverage_survey_missed", "labour_force_nonresponse",
+    "labour_force_foreign", "labour_force_new", "labour_force_special", "labour_force_proxy",
+    "labour_force_proxy_error",
+)  # fmt: skip
+"""The imperfections that are switched off when all their numbers are 0."""
+
+SWITCHED_ON: dict[str, float] = {
+    "border_coverage": 1.0, "border_land": 1.0, "border_outbound": 1.0, "students_linked": 1.0,
+}  # fmt: skip
+"""Those that are switched off at another value."""
+
+VIEWS = ("survey", "border", "registers", "statistics", "census", "labour_force")
+"""Groups of views; a twin may have some of them only."""
 
 _HERE = Path(__file__).parent
 _START = dt.date(1990, 1, 1)
@@ -59,6 +69,9 @@ _ABOVE_0 = (
 )
 _MOST_TERMINALS = 10
 
+WAVES = 5
+"""Quarters for which an address is in the labour-force survey."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -75,6 +88,8 @@ class Scale:
         interval: Every how many-th passenger of a sampled shift is screened.
         second: Every how many-th of the screened has the full questionnaire.
         block: Residents simulated at a time.
+        postcodes: Share of postcodes that the coverage survey of a census visits.
+        addresses: Every how many-th address enters the labour-force survey each quarter.
     """
 
     name: str
@@ -87,6 +102,8 @@ class Scale:
     interval: int
     second: int
     block: int
+    postcodes: float
+    addresses: int
 
     @property
     def blocks(self) -> int:
@@ -101,10 +118,12 @@ class Settings:
     Args:
         scale: The scale.
         parameters: Parameters of people, journeys and views, the user's own among them.
+        views: Groups of views that it has.
     """
 
     scale: Scale
     parameters: Parameters
+    views: tuple[str, ...] = VIEWS
 
     def at(self, name: str, day: int) -> Any:
         """Return a parameter's value on a day (days since 1 January 1970)."""
@@ -140,6 +159,7 @@ def settings(
     *,
     perfect: bool = False,
     changes: dict[str, Any] | None = None,
+    views: Sequence[str] = VIEWS,
 ) -> Settings:
     """Return the settings of a twin.
 
@@ -149,14 +169,16 @@ def settings(
             scale; they hold on all days, unless given as `[{ from = DATE, value = … }, …]`.
         perfect: Whether all imperfections of the views are switched off; own values come after.
         changes: Values as in such a file.
+        views: Groups of views, all of them unless told.
 
     Raises:
-        ParameterError: If the scale or a name is unknown, or a value does not fit its unit: file
-            and line are named.
+        ParameterError: If the scale, a name or a group is unknown, or a value does not fit its
+            unit: file and line are named.
     """
+    _refuse_unknown(views)
     chosen = scale if isinstance(scale, Scale) else _scale(scale)
     entries = dict(_entries())
-    given: dict[str, Any] = dict(PERFECT) if perfect else {}
+    given: dict[str, Any] = _perfect(entries) if perfect else {}
     given |= changes or {}
     text = ""
     if own is not None:
@@ -182,7 +204,22 @@ def settings(
                 where=where,
                 fix="Correct the name.",
             )
-    return Settings(chosen, Parameters("twin", entries))
+    return Settings(
+        chosen, Parameters("twin", entries), tuple(view for view in VIEWS if view in views)
+    )
+
+
+def _refuse_unknown(views: Sequence[str]) -> None:
+    unknown = sorted(set(views) - set(VIEWS))
+    if unknown or not views:
+        near = nearest(unknown[0], VIEWS) if unknown else None
+        raise ParameterError(
+            "There is no such group of views.",
+            expected=f"some of {', '.join(VIEWS)}",
+            found=", ".join(unknown)[:80] or "none",
+            where="--views",
+            fix=f"Use {near!r}." if near else "Name one of them, or leave the option out.",
+        )
 
 
 def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
@@ -195,6 +232,20 @@ def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
         given = sorted((part["from"], part["value"]) for part in value)
         return ((_START, given[0][1]), *given) if given[0][0] > _START else tuple(given)
     return ((_START, value),)
+
+
+def _perfect(entries: dict[str, Parameter]) -> dict[str, Any]:
+    """Return the values at which all imperfections are switched off."""
+
+    def nothing(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: nothing(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [nothing(inner) for inner in value]
+        return type(value)(0)
+
+    off = {name: nothing(entries[name].values[-1][1]) for name in SWITCHED_OFF}
+    return off | SWITCHED_ON
 
 
 @cache
@@ -318,7 +369,7 @@ def _scale(name: str) -> Scale:
 
 
 def _rescaled(scale: Scale, name: str, value: Any, where: str) -> Scale:
-    whole = name != "shifts"
+    whole = name not in ("shifts", "postcodes")
     fits = isinstance(value, int if whole else float | int) and not isinstance(value, bool)
     years = {
         "first": (1999, scale.last - 1),
@@ -327,6 +378,7 @@ def _rescaled(scale: Scale, name: str, value: Any, where: str) -> Scale:
         "block": (500, 1_000_000),
         "people": (500, 10**9),
         "terminals": (1, _MOST_TERMINALS),
+        "addresses": (WAVES, 10**6),
     }
     low, high = years.get(name, (1, 10**9) if whole else (0.0, 1.0))
     if not fits or not low <= value <= high:

@@ -139,7 +139,7 @@ def interviews(
             | {"region": _region(journeys, rows[missed])}
         ),
     }
-    in_sample = drawn.sampled.ravel()[shift]
+    in_sample = drawn.sampled.ravel()[shift] & ~_set_aside(settings, generator, country, rows)
     rows, shift = rows[in_sample], shift[in_sample]
     order = np.argsort(shift.astype(np.int64) * 1440 + c["minute"][rows], kind="stable")
     rows, shift = rows[order], shift[order]
@@ -169,6 +169,23 @@ def interviews(
     area[unknown] = pick(generator, areas(settings.scale.areas).size, unknown.size)
     table = _contacts(settings, journeys, drawn, found | {"area": area}, block)
     return table, counts
+
+
+def _set_aside(
+    settings: Settings,
+    generator: np.random.Generator,
+    country: tuple[Residents, Journeys],
+    rows: Ints,
+) -> NDArray[np.bool_]:
+    """Return which arrivals are of asylum seekers whom nobody interviews [rows]."""
+    residents, journeys = country
+    c, seeks = journeys.crossings, residents.persons["asylum"] == 1
+    (own,) = generator.spawn(1)
+    aside = np.zeros(journeys.resident.size, dtype=np.bool_)
+    share = settings.at("survey_asylum_missed", journeys.begin)
+    aside[: seeks.size] = seeks & (own.random(seeks.size) < share)
+    comes_to_live = (c["arrival"][rows] == 1) & (c["stated"][rows] == TWELVE)
+    return np.asarray(aside[c["person"][rows]] & comes_to_live)
 
 
 def _slots(

@@ -1,0 +1,163 @@
+"""Asylum: applications with dependants, decisions and withdrawals; and recorded returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.twin.draws import pick
+from ravenstein.twin.people import FAR
+from ravenstein.twin.world import Seen, World, dates, groups, label, quarter, stacked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ravenstein.twin.world import Columns, Ints
+
+APPLICANTS = ("main", "dependant")
+APPLIED_AT = ("port", "country")
+OUTCOMES = ("protection", "other_leave", "refused", "withdrawn", "administrative")
+RETURNS = ("enforced", "voluntary")
+FIRST_AGES = (18, 30, 50, 70)
+
+_PROTECTION, _REFUSED, _WITHDRAWN, _ADMINISTRATIVE = 0, 2, 3, 4
+_ENFORCED, _VOLUNTARY, _NONE = 0, 1, -1
+_OUTSIDE_EU = 3  # citizenships from this place on
+_ADULT = 18
+
+
+def cases(world: World) -> Columns:
+    """Return the asylum cases of a block, by person.
+
+    Args:
+        world: The block.
+
+    Returns:
+        `person`, `dependant`, `port` (0 at the port, 1 in the country), `applied`, `decided`,
+        `outcome` (a place in `OUTCOMES`, -1 for none before the twin ends), `left` (`people.FAR`
+        if they stay), `return` (a place in `RETURNS`, -1 without a recorded one).
+
+    Notes:
+        People come and leave as they do; decisions are drawn with knowledge of it: who will leave
+        is mostly refused. Families have one decision. Who leaves before it has withdrawn.
+    """
+    g = world.generator("asylum")
+    persons = world.persons
+    person = np.flatnonzero(persons["asylum"] == 1)
+    arrived, left, died = _first_stay(world, person)
+    lead = persons["lead"][person]
+    head = np.where(lead >= 0, np.searchsorted(person, lead), np.arange(person.size))
+    young = world.age(person, arrived) < _ADULT
+    alone = g.random(person.size) < world.at("asylum_alone")
+    dependant = (lead >= 0) | (young & ~alone)
+    port = (g.random(person.size) < world.at("asylum_at_port"))[head]
+    lag = np.where(port, 0, (g.exponential(1.0, person.size) * world.at("asylum_lag"))[head])
+    over = np.minimum(left, died)
+    applied = np.minimum(arrived + lag.astype(np.int64), np.maximum(over - 1, arrived))
+    shape = world.at("asylum_decision")
+    waits = shape["median"] * g.lognormal(sigma=shape["sigma"], size=person.size)
+    decided = applied + waits.astype(np.int64)[head]
+    shares = world.at("asylum_outcome")
+    drawn = [pick(g, shares[kind], person.size)[head] for kind in ("leaves", "stays")]
+    outcome = np.where(left[head] < FAR, *drawn)
+    outcome = np.where(decided >= left, _WITHDRAWN, outcome)
+    outcome = np.where(decided >= died, _ADMINISTRATIVE, outcome)
+    decided = np.minimum(decided, over)
+    open_ = decided >= world.journeys.horizon
+    recorded = g.random(person.size) >= world.at("returns_unrecorded")
+    enforced = g.random(person.size) < world.at("returns_enforced")
+    goes = np.isin(outcome, (_REFUSED, _WITHDRAWN)) & (left < FAR) & recorded
+    return {
+        "person": person, "dependant": dependant.astype(np.int64), "port": 1 - port.astype(int),
+        "applied": applied, "decided": np.where(open_, FAR, decided),
+        "outcome": np.where(open_, -1, outcome), "left": left,
+        "return": np.where(goes, np.where(enforced, _ENFORCED, _VOLUNTARY), _NONE),
+    }  # fmt: skip
+
+
+def _first_stay(world: World, person: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return when people first came, and when they left or died, `FAR` for never."""
+    spells, short = world.residents.spells, world.residents.short
+    stays = short["home"] == 0
+    came = spells["arrived"] == 1
+    parts = (
+        (spells["person"][came], spells["start"][came],
+         np.where(spells["left"][came] == 1, spells["end"][came], FAR)),
+        (short["person"][stays], short["start"][stays], short["end"][stays]),
+    )  # fmt: skip
+    who, start, end = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    order = np.lexsort((start, who))
+    who, start, end = who[order], start[order], end[order]
+    place = np.searchsorted(who, person)
+    death = world.persons["death"][person]
+    left = end[place]
+    return start[place], left, np.where(death < left, death, FAR)
+
+
+def asylum(world: World, found: Columns) -> Seen:
+    """Return the counts of applications, decisions and returns, and the cases in truth.
+
+    Args:
+        world: The block.
+        found: The cases.
+    """
+    person = found["person"]
+    citizenship, sex = (world.persons[name][person] for name in ("citizenship", "sex"))
+
+    def counted(when: Ints, chosen: NDArray[np.bool_], **more: Ints) -> Columns:
+        rows = np.flatnonzero(chosen & world.within(when))
+        columns = {"citizenship": citizenship, "sex": sex - 1} | more
+        ages = groups(world.age(person[rows], when[rows]), FIRST_AGES)
+        named = {name: values[rows] for name, values in columns.items()}
+        return {"quarter": quarter(when[rows]), "age_group": ages} | named
+
+    everybody = np.ones(person.size, dtype=np.bool_)
+    applicant = {"applicant": found["dependant"]}
+    returned = counted(
+        found["left"], found["return"] >= 0, type=found["return"],
+        asylum=np.ones(person.size, dtype=np.int64),
+    )  # fmt: skip
+    others = _other_returns(world)
+    counts = {
+        "asylum_applications": counted(
+            found["applied"], everybody, location=found["port"], **applicant
+        ),
+        "asylum_decisions": counted(
+            found["decided"], found["outcome"] >= 0, outcome=found["outcome"], **applicant
+        ),
+        "returns": stacked([returned, others]),
+    }
+    truth = pa.table(
+        {
+            "person": (world.number << 32) + person,
+            "applicant": label(found["dependant"], APPLICANTS),
+            "applied_on": dates(found["applied"]),
+            "decided_on": dates(found["decided"]),
+            "outcome": label(found["outcome"], OUTCOMES),
+            "left_on": dates(found["left"]),
+            "return": label(found["return"], RETURNS),
+        }
+    )
+    return Seen({"truth_asylum": truth}, counts=counts)
+
+
+def _other_returns(world: World) -> Columns:
+    """Return recorded returns of citizens from outside the European Union, but of applicants."""
+    g = world.generator("returns")
+    spells, shares = world.residents.spells, world.at("returns_others")
+    person, when = spells["person"], spells["end"]
+    outside = world.persons["citizenship"][person] >= _OUTSIDE_EU
+    outside &= world.persons["asylum"][person] == 0
+    drawn = g.random(person.size)
+    kind = np.where(drawn < shares["enforced"], _ENFORCED, _VOLUNTARY)
+    rows = outside & (spells["left"] == 1) & (spells["arrived"] == 1) & world.within(when)
+    rows = np.flatnonzero(rows & (drawn < shares["enforced"] + shares["voluntary"]))
+    person, when = person[rows], when[rows]
+    return {
+        "quarter": quarter(when), "age_group": groups(world.age(person, when), FIRST_AGES),
+        "citizenship": world.persons["citizenship"][person],
+        "sex": world.persons["sex"][person] - 1, "type": kind[rows],
+        "asylum": np.zeros(person.size, dtype=np.int64),
+    }  # fmt: skip

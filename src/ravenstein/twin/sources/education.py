@@ -1,0 +1,234 @@
+"""Students in higher education, with home and term-time addresses, and pupils of schools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.twin.draws import day, pick
+from ravenstein.twin.homes import LEFT
+from ravenstein.twin.people import REASONS
+from ravenstein.twin.sources.patients import on_list
+from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
+
+if TYPE_CHECKING:
+    from ravenstein.twin.world import Columns, Ints
+
+DOMICILES = ("country", "european_union", "elsewhere")
+
+_STUDY = REASONS.index("formal_study")
+_BEGIN, _REFERENCE = (9, 20), (12, 1)  # of an academic year: first day, and day of the return
+_SCHOOL_DAY, _SCHOOL_AGES = (1, 20), (5, 16)
+_EARLIEST = 1880
+_EIGHTEEN, _SEVENTEEN = 6575, 6210  # years in days
+
+
+def courses(world: World) -> Columns:
+    """Return who studies: `person`, `since`, `until`, `home` (area, -1 abroad), by person and time.
+
+    Args:
+        world: The block.
+
+    Notes:
+        Residents who move at 17 to 20 mostly go to study: their home address is where they
+        came from, and they live, as a census counts them, where they study. Others begin at 18
+        from home. Those who came to study do so from their arrival. Nobody studies twice.
+    """
+    g = world.generator("courses")
+    h = world.homes
+    moved = np.flatnonzero(h.moved)
+    age = (h.since[moved] - world.persons["birth"][h.person[moved]]) / 365.25
+    goes = (age >= 17) & (age < 21) & (g.random(moved.size) < world.at("students_by_move"))
+    moved = moved[goes]
+    away = {"person": h.person[moved], "since": _autumn(h.since[moved]), "home": h.area[moved - 1]}
+    eighteen = _autumn(world.persons["birth"] + _EIGHTEEN)
+    inside = np.flatnonzero((h.since <= eighteen[h.person]) & (eighteen[h.person] < h.until))
+    inside = inside[g.random(inside.size) < world.at("students_at_home")]
+    local = {
+        "person": h.person[inside], "since": eighteen[h.person[inside]], "home": h.area[inside],
+    }  # fmt: skip
+    came = h.arrived & (world.residents.spells["reason_in"][h.spell] == _STUDY)
+    came &= h.since - world.persons["birth"][h.person] >= _SEVENTEEN
+    came &= world.persons["citizenship"][h.person] > 0
+    from_abroad = {
+        "person": h.person[came], "since": h.since[came], "home": np.full(int(came.sum()), -1),
+    }  # fmt: skip
+    rows = stacked([from_abroad, away, local])
+    years = world.at("study_years")
+    length = np.where(
+        rows["home"] < 0,
+        pick(g, years["abroad"], rows["home"].size),
+        pick(g, years["country"], rows["home"].size),
+    )
+    rows["until"] = rows["since"] + (length + 1) * 365 - 90  # to the summer
+    order = np.lexsort((rows["since"], rows["person"]))
+    opens = np.ones(order.size, dtype=np.bool_)
+    opens[1:] = rows["person"][order][1:] != rows["person"][order][:-1]
+    rows = {name: values[order[opens]] for name, values in rows.items()}
+    alive = rows["since"] < world.persons["death"][rows["person"]]
+    return {name: values[alive] for name, values in rows.items()}
+
+
+def _autumn(days: Ints) -> Ints:
+    """Return the first academic year's beginning on or after days."""
+    years = days.astype("datetime64[D]").astype("datetime64[Y]")
+    offset = day(1970, *_BEGIN)
+    begin = years.astype("datetime64[D]").astype(np.int64) + offset
+    later = (years + 1).astype("datetime64[D]").astype(np.int64) + offset
+    return np.where(days <= begin, begin, later)
+
+
+def studying(rows: Columns, person: Ints, when: int) -> Ints:
+    """Return the place of each person's course on a day, -1 for those who do not study.
+
+    Args:
+        rows: The courses, one a person.
+        person: The persons [m].
+        when: The day.
+    """
+    place = np.searchsorted(rows["person"], person)
+    place = np.minimum(place, max(rows["person"].size - 1, 0))
+    if not rows["person"].size:
+        return np.full(person.size, -1)
+    on = (rows["person"][place] == person) & (rows["since"][place] <= when)
+    return np.where(on & (rows["until"][place] > when), place, -1)
+
+
+def students(world: World, rows: Columns, listed: Columns) -> Seen:
+    """Return the students' return of each year, term-time addresses by patient number, and truth.
+
+    Args:
+        world: The block.
+        rows: The courses.
+        listed: Addresses on the patient register, to which students are linked.
+    """
+    g = world.generator("students")
+    size = rows["person"].size
+    abroad = rows["home"] < 0
+    missed, years = world.at("students_missed"), world.at("students_stay_on")
+    returned = g.random(size) >= np.where(abroad, missed["abroad"], missed["country"])
+    at_home = g.random(size) < world.at("students_term_at_home")
+    linked = g.random(size) < world.at("students_linked")
+    stays_on = g.random(size) < years
+    number = world.records(size)
+    told = np.minimum(rows["since"], world.journeys.horizon)
+    identity = world.identity(g, "higher_education_students", rows["person"], told)
+    citizenship = world.persons["citizenship"][rows["person"]]
+    domicile = np.where(abroad, np.where(np.isin(citizenship, (1, 2)), 1, 2), 0)
+    tables: list[pa.Table] = []
+    seen: dict[str, pa.Table] = {}
+    h = world.homes
+    for year in range(world.settings.scale.first - 1, world.settings.scale.last + 1):
+        when = day(year, *_REFERENCE)
+        live = h.on(when)
+        place = studying(rows, h.person[live], when)
+        late = studying(rows | {"until": rows["until"] + 365}, h.person[live], when)
+        place = np.where((place < 0) & (late >= 0) & stays_on[late], late, place)
+        kept = (place >= 0) & returned[np.maximum(place, 0)]
+        live, place = live[kept], place[kept]
+        away = (rows["home"][place] >= 0) & (rows["home"][place] != h.area[live])
+        wrong = np.flatnonzero(at_home[place] & away)
+        term, postcode = h.area[live].copy(), h.postcode[live].copy()
+        term[wrong] = rows["home"][place][wrong]
+        postcode[wrong] = world.some_postcode(g, term[wrong])
+        own = pa.array(place)
+        tables.append(
+            pa.table(
+                {
+                    "year": np.full(place.size, year),
+                    "record": number[place],
+                    **{name: values.take(own) for name, values in identity.items()},
+                    "domicile": label(domicile[place], DOMICILES),
+                    "home_area": world.areas(rows["home"][place]),
+                    "term_area": world.areas(term),
+                    "term_postcode": postcode,
+                }
+            )
+        )
+        if year + 1 in world.years():
+            found = linked[place]
+            seen[f"student_addresses/{year + 1}"] = _by_patient(
+                world, listed, rows["person"][place][found], term[found], year + 1
+            )
+    seen["higher_education_students"] = joined(tables)
+    seen["truth_students"] = pa.table(
+        {
+            "person": (world.number << 32) + rows["person"],
+            "since": dates(rows["since"]),
+            "until": dates(rows["until"]),
+            "home_area": world.areas(rows["home"]),
+        }
+    )
+    return Seen(seen, {"higher_education_students": (number, rows["person"])})
+
+
+def _by_patient(world: World, listed: Columns, person: Ints, area: Ints, mid_year: int) -> pa.Table:
+    """Return term-time addresses by the number on the patient register at mid-year."""
+    on = on_list(listed, day(mid_year, 7, 1))
+    on = on[listed["duplicate"][on] == 0]
+    order = np.argsort(listed["person"][on], kind="stable")
+    on = on[order]
+    place = np.minimum(np.searchsorted(listed["person"][on], person), max(on.size - 1, 0))
+    found = listed["person"][on][place] == person if on.size else np.zeros(0, dtype=np.bool_)
+    record = world.records(int(listed["record"].max(initial=0)) + 1)
+    return pa.table(
+        {
+            "person": pa.array(record[listed["record"][on][place[found]]]).cast(pa.string()),
+            "area": world.areas(area[found]),
+        }
+    )
+
+
+def pupils(world: World) -> Seen:
+    """Return the school census of each January: pupils aged 5 to 15 at the August before.
+
+    Args:
+        world: The block.
+    """
+    g = world.generator("pupils")
+    h, size = world.homes, world.persons["birth"].size
+    independent = g.random(size) < world.at("schools_missed")
+    slow, gone = (
+        (g.exponential(1.0, h.person.size) * world.at(name)).astype(np.int64)
+        for name in ("schools_move_lag", "schools_stay_on")
+    )
+    # the old address counts until the school knows the new one
+    known = h.since + np.where(h.moved, slow, 0)
+    until = np.where(h.ends == LEFT, h.until + gone, h.until)
+    until[:-1] = np.where(h.moved[1:], np.minimum(known[1:], h.until[1:]), until[:-1])
+    scale = world.settings.scale
+    septembers = np.array([day(y, 9, 1) for y in range(_EARLIEST, scale.last + 1)])
+    born = np.searchsorted(septembers, world.persons["birth"][h.person], side="right")
+    told = np.full(size, world.journeys.horizon)
+    identity = world.identity(g, "school_census", np.arange(size), told)
+    number = world.records(size)
+    tables, ever = [], np.zeros(size, dtype=np.bool_)
+    for year in world.years():
+        age = year - 1 - _EARLIEST - born
+        when = day(year, *_SCHOOL_DAY)
+        on = (known < when) & (until >= when) & (age >= _SCHOOL_AGES[0]) & (age < _SCHOOL_AGES[1])
+        rows = _once(np.flatnonzero(on & ~independent[h.person]), h.person)
+        person = h.person[rows]
+        ever[person] = True
+        tables.append(
+            pa.table(
+                {
+                    "year": np.full(rows.size, year),
+                    "record": number[person],
+                    **{name: values.take(pa.array(person)) for name, values in identity.items()},
+                    "area": world.areas(h.area[rows]),
+                    "postcode": h.postcode[rows],
+                }
+            )
+        )
+    person = np.flatnonzero(ever)
+    return Seen({"school_census": joined(tables)}, {"school_census": (number[person], person)})
+
+
+def _once(rows: Ints, person: Ints) -> Ints:
+    """Keep the latest of the rows of each person, rows being by person and time."""
+    last = np.ones(rows.size, dtype=np.bool_)
+    last[:-1] = person[rows[1:]] != person[rows[:-1]]
+    return rows[last]

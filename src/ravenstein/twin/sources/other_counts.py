@@ -1,0 +1,188 @@
+"""Counts of other producers: the Irish statistics office, the armed forces, prisons; as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.twin.draws import day
+from ravenstein.twin.geography import routes
+from ravenstein.twin.journeys import MOVE
+from ravenstein.twin.people import CITIZENSHIPS, SPECIAL
+from ravenstein.twin.sources import asylum, permits
+from ravenstein.twin.sources.labour_force import BIRTH_COUNTRIES
+from ravenstein.twin.tally import AGES
+from ravenstein.twin.world import Seen, World, dates, groups, label, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ravenstein.twin.homes import Addresses
+    from ravenstein.twin.settings import Settings
+    from ravenstein.twin.world import Columns, Ints
+
+_SEXES = ("M", "F")
+_FLOWS = ("emigration", "immigration")
+_IRISH_AGES = (15, 25, 45, 65)
+_LAND = 3
+_APRIL = (4, 15)
+_QUARTERLY = {"quarter": "date", "citizenship": CITIZENSHIPS}
+_CASES = {
+    "applicant": asylum.APPLICANTS,
+    "age_group": ("0-17", "18-29", "30-49", "50-69", "70+"),
+    "sex": _SEXES,
+}
+_GRANTS = {"age_group": _CASES["age_group"], "sex": _SEXES}
+
+COUNTED: Mapping[str, Mapping[str, Any]] = {
+    "irish_migration": {
+        "year": "number", "direction": _FLOWS, "sex": _SEXES,
+        "age_group": ("0-14", "15-24", "25-44", "45-64", "65+"),
+    },
+    "asylum_applications": _QUARTERLY | _CASES | {"location": asylum.APPLIED_AT},
+    "asylum_decisions": _QUARTERLY | _CASES | {"outcome": asylum.OUTCOMES},
+    "returns": _QUARTERLY | _GRANTS | {"type": asylum.RETURNS, "asylum": "switch"},
+    "settlement_grants": _QUARTERLY | _GRANTS | {"category": permits.SETTLEMENT},
+    "citizenship_grants": _QUARTERLY | _GRANTS,
+    "visas_issued": _QUARTERLY | {"category": permits.VISAS},
+    "worker_registrations": {
+        "quarter": "date", "sex": _SEXES, "area": "area",
+        "age_group": ("16-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"),
+    },
+    "special_counts": {
+        "year": "number", "area": "area", "special": SPECIAL, "sex": _SEXES, "age": "number",
+    },
+}  # fmt: skip
+"""The columns of each table: labels of codes, or what their numbers are."""
+
+
+def counted_tables(
+    settings: Settings, places: Addresses, counts: Mapping[str, Columns]
+) -> dict[str, pa.Table]:
+    """Return the tables of counts of all blocks.
+
+    Args:
+        settings: The settings.
+        places: The addresses, for the codes of areas.
+        counts: Codes and `count` by table, added over blocks.
+    """
+    tables = {}
+    for name, columns in COUNTED.items():
+        if name not in counts:
+            continue  # of a group of views that this twin does not have
+        found = counts[name]
+        shown = {column: _shown(found[column], kind, places) for column, kind in columns.items()}
+        tables[name] = pa.table(shown | {"persons": found["count"]})
+    to = settings.at("irish_rounding", day(settings.scale.first, 1, 1))
+    if to and "irish_migration" in tables:
+        irish = tables["irish_migration"]
+        rounded = (irish["persons"].to_numpy() + to // 2) // to * to
+        tables["irish_migration"] = irish.drop_columns("persons").append_column(
+            "persons", pa.array(rounded)
+        )
+    if "employment" in counts:
+        tables["truth_employment"] = _employment(counts["employment"])
+    return tables
+
+
+def _shown(values: Ints, kind: Any, places: Addresses) -> pa.Array:
+    if kind == "date":
+        return dates(values)
+    if kind == "area":
+        return label(values, places.areas.codes)
+    if kind == "switch":
+        return pa.array(values == 1)
+    return pa.array(values) if kind == "number" else label(values, kind)
+
+
+def _employment(found: Columns) -> pa.Table:
+    """Return residents and those in employment as two columns of one row."""
+    names = ("quarter", "birth_country", "citizenship", "sex", "age")
+    keys = np.stack([found[name] for name in names])
+    cells, place = np.unique(keys, axis=1, return_inverse=True)
+    weights = (found["count"], found["count"] * found["employed"])
+    persons, employed = (np.bincount(place, weights=w) for w in weights)
+    cell = dict(zip(names, cells, strict=True))
+    return pa.table(
+        {
+            "quarter": dates(cell["quarter"]),
+            "birth_country": label(cell["birth_country"], BIRTH_COUNTRIES),
+            "citizenship": label(cell["citizenship"], CITIZENSHIPS),
+            "sex": label(cell["sex"] - 1, _SEXES),
+            "age": cell["age"],
+            "persons": np.rint(persons).astype(np.int64),
+            "employed": np.rint(employed).astype(np.int64),
+        }
+    )
+
+
+def irish_migration(world: World) -> Seen:
+    """Return moves to and from the Republic, which lies behind the land border.
+
+    Args:
+        world: The block.
+
+    Notes:
+        As its statistics office counts them: by where people live in April and lived in the April
+        before. Who came and left between, was born or died, is in no flow.
+    """
+    g = world.generator("irish")
+    c, size = world.journeys.crossings, world.persons["birth"].size
+    moves = (c["leg"] == MOVE) & (routes(world.settings).mode[c["route"]] == _LAND)
+    missed = world.at("irish_missed")
+    found = []
+    for year in world.years():
+        before, after = day(year - 1, *_APRIL), day(year, *_APRIL)
+        lived, lives = (_here(world, when, size) for when in (before, after))
+        during = moves & (c["day"] >= before) & (c["day"] < after)
+        for flow, name in enumerate(_FLOWS):
+            crossed = np.unique(c["person"][during & (c["arrival"] == flow)])
+            alive = (world.persons["birth"] < before) & (world.persons["death"] >= after)
+            changed = (lives & ~lived) if flow else (lived & ~lives)
+            person = crossed[(alive & changed)[crossed]]
+            person = person[g.random(person.size) >= missed[name]]
+            found.append(
+                {
+                    "year": np.full(person.size, year), "direction": np.full(person.size, flow),
+                    "sex": world.persons["sex"][person] - 1,
+                    "age_group": groups(world.age(person, after), _IRISH_AGES),
+                }
+            )  # fmt: skip
+    return Seen(counts={"irish_migration": stacked(found)})
+
+
+def _here(world: World, when: int, size: int) -> NDArray[np.bool_]:
+    lives = np.zeros(size, dtype=np.bool_)
+    lives[world.homes.person[world.homes.on(when)]] = True
+    return lives
+
+
+def special_counts(world: World) -> Seen:
+    """Return the armed forces and prisoners by area, as counted some time before mid-year.
+
+    Args:
+        world: The block.
+    """
+    terms, h = world.residents.terms, world.homes
+    found = []
+    for year in world.years():
+        mid_year = day(year, 7, 1)
+        when = mid_year - world.at("special_lag")
+        serves = (terms["start"] < when) & (terms["end"] >= when)
+        kind = np.zeros(world.persons["birth"].size, dtype=np.int64)
+        kind[terms["person"][serves]] = terms["kind"][serves]
+        live = h.on(when)
+        live = live[kind[h.person[live]] > 0]
+        person = h.person[live]
+        age = np.clip(world.age(person, mid_year - 1), 0, AGES - 1)
+        found.append(
+            {
+                "year": np.full(live.size, year), "area": h.area[live], "special": kind[person],
+                "sex": world.persons["sex"][person] - 1, "age": age,
+            }
+        )  # fmt: skip
+    return Seen(counts={"special_counts": stacked(found)})
