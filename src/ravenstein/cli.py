@@ -13,6 +13,7 @@ import typer
 from ravenstein import __version__
 from ravenstein.cli_border import border
 from ravenstein.cli_population import population
+from ravenstein.cli_twin import twin
 from ravenstein.console import Progress, console, explained, print_error, say, silent
 from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 
 app.add_typer(border, name="border")
 app.add_typer(population, name="population")
+app.command()(twin)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
 InFolder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder of the study.")]
@@ -108,42 +110,6 @@ def init(
         say(f"warning: {note}")
     if not quiet:
         say(f"Made {folder / 'study.toml'}. Next: ravenstein run {folder}")
-
-
-@app.command()
-def twin(
-    scale: Annotated[str, typer.Argument(metavar="SCALE", help="small, region or uk.")],
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of the twin, new or empty.")
-    ],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1885,
-    own: Annotated[
-        Path | None,
-        typer.Option(
-            "--with", metavar="FILE", help="Your own values: a TOML file of name = value."
-        ),
-    ] = None,
-    perfect: Annotated[
-        bool, typer.Option("--perfect", help="Switch off all imperfections of the views.")
-    ] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Simulate a country with a known truth: what each source sees, and the truth."""
-    from ravenstein.pipelines.twin import make_twin
-    from ravenstein.twin.settings import settings
-
-    chosen = settings(scale, own, perfect=perfect)
-
-    def told(done: int, blocks: int) -> None:
-        if not quiet and blocks > 1:
-            say(f"{done} of {blocks} blocks")
-
-    counts = make_twin(folder, chosen, seed, told)
-    if not quiet:
-        say(
-            f"Made {folder}: {counts.persons:,} people, {counts.crossings:,} crossings, "
-            f"mid-{chosen.scale.first} to mid-{chosen.scale.last}. Simulated."
-        )
 
 
 @app.command()

@@ -32,14 +32,17 @@ def test_every_view_and_truth_is_written_as_declared(tmp_path):
     counts = tiny(tmp_path / "t")
     found = {}
     for path in (tmp_path / "t").rglob("*.parquet"):
-        name = path.parent.name if path.parent.name in TABLES else path.stem
-        assert path.parent.name == (
-            "truth" if name.startswith("truth_") else "views"
-        ) or path.parent.parent.name in ("truth", "views")
+        side, *parts = path.relative_to(tmp_path / "t").parts
+        name = parts[0].removesuffix(".parquet")
+        assert side == ("truth" if name.startswith("truth_") else "views")
         found[name] = pq.read_table(path)
         assert found[name].column_names == list(declared(name).names)
+    # every table that an office would be given; imbalance factors and moves between areas are
+    # what it makes of them
+    sources = {name for name in TABLES if "in the bundled study, the twin" in TABLES[name].source}
     truth = {name for name in TABLES if name.startswith("truth_")}
-    assert set(found) == truth | set(NEEDED) | {"border_movements"}
+    assert set(found) == truth | sources
+    assert set(NEEDED) | {"border_movements", "register_snapshot", "census_records"} <= sources
     assert found["truth_people"].num_rows == counts.persons
     assert (tmp_path / "t/views/components_of_change.csv").is_file()
     facts = json.loads((tmp_path / "t/twin.json").read_text())
@@ -96,3 +99,25 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
         tiny(tmp_path)
     with pytest.raises(ParameterError, match="no scale"):
         settings("smal")
+
+
+def test_some_groups_of_views_only(tmp_path):
+    chosen = settings("small", changes=TINY, views=["border", "census"])
+    pipeline.make_twin(tmp_path / "t", chosen, 1)
+    found = {path.name for path in (tmp_path / "t/views").iterdir()}
+    assert found == {
+        "border_movements", "census_records", "coverage_survey_records",
+        "coverage_survey_sample.parquet", "components_of_change.csv", "detailed_components.csv",
+    }  # fmt: skip
+    # the same people and records, whatever else is seen of them
+    tiny(tmp_path / "whole")
+    for name in ("border_movements", "census_records"):
+        one, whole = (tmp_path / part / f"views/{name}/00000.parquet" for part in ("t", "whole"))
+        assert one.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("views", [["censsus"], []])
+def test_an_unknown_group_of_views_is_refused(views):
+    with pytest.raises(ParameterError, match="group of views") as error:
+        settings("small", views=views)
+    assert "labour_force" in str(error.value)

@@ -6,38 +6,16 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from tests.twin_worlds import made, near
 from tests.unit.test_twin import slow_rule
 
 from ravenstein.passenger_survey.migrants import described, short_term
-from ravenstein.store.files import as_declared
-from ravenstein.tables.dictionary import TABLES, declared
-from ravenstein.twin.country import Counts, block, summary
 from ravenstein.twin.settings import settings
-from ravenstein.twin.sources.passenger_survey import design
-
-CENSUS = {"shifts": 1.0, "interval": 1, "second": 1, "first": 2008, "last": 2012}
-
-
-def made(people=6000, **changes):
-    """Simulate one block with perfect views but for the changes; return its tables as pandas."""
-    chosen = settings("small", perfect=True, changes=CENSUS | {"people": people} | changes)
-    drawn = design(chosen, 7)
-    tables, counts = block(chosen, 7, 0, drawn)
-    total = Counts()
-    total.add(counts)
-    tables |= summary(chosen, drawn, total)
-    shaped = {n: as_declared(declared(n), rows) for n, rows in tables.items() if n in TABLES}
-    return {name: rows.to_pandas() for name, rows in shaped.items()}, counts
 
 
 @pytest.fixture(scope="module")
 def perfect():
     return made()
-
-
-def near(share, expected, count):
-    """Say whether a share of `count` draws is within four standard errors of what is expected."""
-    return abs(share - expected) < 4 * np.sqrt(max(expected * (1 - expected), 1e-9) / count)
 
 
 def test_a_perfect_survey_counts_stated_intentions_exactly(perfect):
@@ -242,7 +220,7 @@ def test_names_are_mistyped_swapped_and_changed(perfect):
         )
         swapped = rows.surname.to_numpy() == whole.given_name.to_numpy()
         assert (swapped[wrong].mean() > 0.99) == (name == "border_swapped")
-    tables, _ = made(border_renamed=0.1)
+    tables, _ = made(name_changes=0.1)
     rows = tables["border_movements"].merge(tables["truth_identities"], on="record")
     rows = rows.merge(tables["truth_people"], on="person", suffixes=("", "_true"))
     changes = rows.groupby("person").agg(names=("surname", "nunique"), sex=("sex", "first"))

@@ -43,7 +43,8 @@ def read_rows(path: Path, shown: str, table: Table, shape: Shape | None = None) 
 
     Args:
         path: The file; its ending says its format. CSV is UTF-8 with a header, as `write_csv`
-            makes it; an empty cell is missing, an empty text is written "".
+            makes it; an empty cell is missing, an empty text is written "". Or a folder of
+            Parquet files.
         shown: Its name in messages.
         table: The declaration, which gives the types.
         shape: How the file differs from the declaration. Whole numbers may be written 2.0.
@@ -96,8 +97,9 @@ def read_rows(path: Path, shown: str, table: Table, shape: Shape | None = None) 
 
 def _misfit(path: Path, wanted: list[str], error: Exception) -> str:
     """Say what is wrong with a file: not there, not readable, columns missing, or other types."""
-    if not path.is_file():
-        return "nothing of that name"
+    empty = path.is_dir() and not any(path.glob("*.parquet"))
+    if empty or not path.exists():
+        return "a folder without Parquet files" if empty else "nothing of that name"
     try:
         names = header(path)
     except PermissionError:
@@ -120,7 +122,7 @@ def _columns(path: Path, own: Shape, kinds: dict[str, pa.DataType]) -> pa.Table:
     names = {name: own.columns.get(name, name) for name in kinds}
     types = pa.schema({names[n]: k for n, k in kinds.items()} | {
         names[n]: k for n, k in kinds.items() if k == pa.string()})  # fmt: skip
-    if path.suffix == ".parquet":
+    if path.suffix == ".parquet" or path.is_dir():
         found = arrow_parquet.read_table(path, columns=types.names).cast(types)
     else:
         convert = arrow_csv.ConvertOptions(

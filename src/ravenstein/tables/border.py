@@ -48,7 +48,7 @@ BORDER_SUMMARY = Table(
         Column("others", ColumnType.INTEGER, "Of others", unit="number", minimum=0),
         Column("undecided", ColumnType.INTEGER, "Not decided yet", unit="number", minimum=0),
     ),
-    source="The entry–exit system; in the bundled study, the twin",
+    source="border_movements",
 )
 
 TABLES = (BORDER_MOVEMENTS, BORDER_SUMMARY)

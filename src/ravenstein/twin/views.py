@@ -18,7 +18,7 @@ from ravenstein.twin.sources import (
     permits,
     vital_events,
 )
-from ravenstein.twin.world import Seen, World, joined, label
+from ravenstein.twin.world import Seen, World, by_record, joined, label
 
 
 def _survey(world: World, drawn: passenger_survey.Design) -> list[Seen]:
@@ -40,10 +40,11 @@ def _border(world: World, _: passenger_survey.Design) -> list[Seen]:
 def _registers(world: World, _: passenger_survey.Design) -> list[Seen]:
     studies = education.courses(world)
     register, listed = patients.patients(world)
-    return [
+    seen = (
         register, insurance.insurance(world), education.students(world, studies, listed),
         education.pupils(world), vital_events.births(world), vital_events.deaths(world),
-    ]  # fmt: skip
+    )  # fmt: skip
+    return [by_record(view) for view in seen]
 
 
 def _statistics(world: World, _: passenger_survey.Design) -> list[Seen]:
@@ -55,11 +56,11 @@ def _statistics(world: World, _: passenger_survey.Design) -> list[Seen]:
 
 
 def _census(world: World, _: passenger_survey.Design) -> list[Seen]:
-    return [census.censuses(world, education.courses(world))]
+    return [by_record(census.censuses(world, education.courses(world)))]
 
 
 def _labour_force(world: World, _: passenger_survey.Design) -> list[Seen]:
-    return [labour_force.labour_force(world, education.courses(world))]
+    return [by_record(labour_force.labour_force(world, education.courses(world)))]
 
 
 GROUPS = {

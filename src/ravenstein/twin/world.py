@@ -64,9 +64,14 @@ class World:
         """Return a parameter that holds for all years."""
         return self.settings.at(name, self.journeys.begin)
 
-    def records(self, size: int) -> Ints:
-        """Return numbers of records that no other block has [size]."""
-        return (self.number << 32) + np.arange(size)
+    def records(self, source: str, size: int) -> Ints:
+        """Return the numbers of a source's records, that no other block has [size].
+
+        They are without order, and others in each source: nobody can be followed by them.
+        """
+        odd = int(step_generator(self.seed, f"twin/records/{source}").integers(2**45)) * 2 + 1
+        own = (self.number << 22) + np.arange(size)  # one-to-one among 2^46 numbers
+        return (own.astype(np.uint64) * np.uint64(odd) % np.uint64(2**46)).astype(np.int64)
 
     def identity(
         self, generator: np.random.Generator, source: str, person: Ints, when: Ints
@@ -185,6 +190,18 @@ def groups(ages: Ints, first: tuple[int, ...]) -> Ints:
 def stacked(parts: list[Columns]) -> Columns:
     """Return the rows of several columns as one."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def by_record(seen: Seen) -> Seen:
+    """Put records in the order of their numbers: the order of people would tell who is who."""
+    found = {}
+    for name, rows in seen.rows.items():
+        keys = [key for key in ("record", "quarter", "year") if key in rows.column_names]
+        if "record" in keys:
+            order = np.lexsort([rows[key].to_numpy() for key in keys])
+            rows = rows.take(pa.array(order))  # noqa: PLW2901  (the same rows)
+        found[name] = rows
+    return Seen(found, seen.who, seen.counts)
 
 
 def joined(tables: list[pa.Table]) -> pa.Table:

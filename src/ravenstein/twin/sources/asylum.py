@@ -68,7 +68,8 @@ def cases(world: World) -> Columns:
     open_ = decided >= world.journeys.horizon
     recorded = g.random(person.size) >= world.at("returns_unrecorded")
     enforced = g.random(person.size) < world.at("returns_enforced")
-    goes = np.isin(outcome, (_REFUSED, _WITHDRAWN)) & (left < FAR) & recorded
+    left = np.where(left < world.journeys.horizon, left, FAR)
+    goes = np.isin(outcome, (_REFUSED, _WITHDRAWN)) & (left < FAR) & recorded & ~open_
     return {
         "person": person, "dependant": dependant.astype(np.int64), "port": 1 - port.astype(int),
         "applied": applied, "decided": np.where(open_, FAR, decided),

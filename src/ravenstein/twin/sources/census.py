@@ -113,7 +113,10 @@ def censuses(world: World, courses: Columns) -> Seen:
     names = ("census_records", "coverage_survey_records")
     return Seen(
         {name: joined(tables) for name, tables in zip(names, (forms, found), strict=True)},
-        {name: (world.records(numbers[i]), np.concatenate(who[i])) for i, name in enumerate(names)},
+        {
+            name: (world.records(name, numbers[i]), np.concatenate(who[i]))
+            for i, name in enumerate(names)
+        },
     )
 
 
@@ -206,7 +209,7 @@ def _records(
     area_then = np.where(there, h.area[place], -1)
     ago = np.where(there, np.where(area_then == forms["area"], 0, 1), 2)
     ago = np.where(world.persons["birth"][person] >= earlier, 3, ago)
-    number = world.records(before + size)[before:]
+    number = world.records("census_records", before + size)[before:]
     return pa.table(
         {
             "year": np.full(size, year),
@@ -250,7 +253,7 @@ def _surveyed(
     return pa.table(
         {
             "year": np.full(rows.size, year),
-            "record": world.records(before + rows.size)[before:],
+            "record": world.records("coverage_survey_records", before + rows.size)[before:],
             **world.identity(g, "coverage_survey_records", h.person[rows], told),
             "area": world.areas(h.area[rows]),
             "postcode": h.postcode[rows],

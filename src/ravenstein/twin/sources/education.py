@@ -112,7 +112,7 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
     at_home = g.random(size) < world.at("students_term_at_home")
     linked = g.random(size) < world.at("students_linked")
     stays_on = g.random(size) < years
-    number = world.records(size)
+    number = world.records("higher_education_students", size)
     told = np.minimum(rows["since"], world.journeys.horizon)
     identity = world.identity(g, "higher_education_students", rows["person"], told)
     citizenship = world.persons["citizenship"][rows["person"]]
@@ -172,11 +172,13 @@ def _by_patient(world: World, listed: Columns, person: Ints, area: Ints, mid_yea
     on = on[order]
     place = np.minimum(np.searchsorted(listed["person"][on], person), max(on.size - 1, 0))
     found = listed["person"][on][place] == person if on.size else np.zeros(0, dtype=np.bool_)
-    record = world.records(int(listed["record"].max(initial=0)) + 1)
+    record = world.records("patient_register", int(listed["record"].max(initial=0)) + 1)
+    number = record[listed["record"][on][place[found]]]
+    order = np.argsort(number)
     return pa.table(
         {
-            "person": pa.array(record[listed["record"][on][place[found]]]).cast(pa.string()),
-            "area": world.areas(area[found]),
+            "person": pa.array(number[order]).cast(pa.string()),
+            "area": world.areas(area[found][order]),
         }
     )
 
@@ -203,7 +205,7 @@ def pupils(world: World) -> Seen:
     born = np.searchsorted(septembers, world.persons["birth"][h.person], side="right")
     told = np.full(size, world.journeys.horizon)
     identity = world.identity(g, "school_census", np.arange(size), told)
-    number = world.records(size)
+    number = world.records("school_census", size)
     tables, ever = [], np.zeros(size, dtype=np.bool_)
     for year in world.years():
         age = year - 1 - _EARLIEST - born

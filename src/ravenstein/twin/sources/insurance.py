@@ -34,7 +34,7 @@ def insurance(world: World) -> Seen:
     kept = rows["when"] < world.journeys.horizon
     rows = {name: values[kept] for name, values in rows.items()}
     person = rows["person"]
-    number = world.records(person.size)
+    number = world.records("insurance_register", person.size)
     table = pa.table(
         {
             "record": number,

@@ -14,7 +14,7 @@ from ravenstein.twin.people import CITIZENSHIPS, FAR
 from ravenstein.twin.settings import WAVES
 from ravenstein.twin.sources.census import arrived
 from ravenstein.twin.sources.education import studying
-from ravenstein.twin.world import Seen, World, joined, label, stacked
+from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def sample_table(settings: Settings, seed: int, places: Addresses) -> pa.Table:
             parts.append(
                 pa.table(
                     {
-                        "quarter": _date(start, size),
+                        "quarter": dates(np.full(size, start)),
                         "wave": np.full(size, wave),
                         "area": pa.array(places.areas.codes),
                         "addresses": np.diff(below),
@@ -94,10 +94,6 @@ def sample_table(settings: Settings, seed: int, places: Addresses) -> pa.Table:
                 )
             )
     return joined(parts)
-
-
-def _date(start: int, size: int) -> pa.Array:
-    return pa.array(np.full(size, start, dtype=np.int32)).cast(pa.date32())
 
 
 def labour_force(world: World, courses: Columns) -> Seen:
@@ -115,44 +111,44 @@ def labour_force(world: World, courses: Columns) -> Seen:
     entering = offsets(world.settings, world.seed)
     residue = h.address % interval
     silent = np.concatenate([[0.0], world.at("labour_force_nonresponse")])
-    special, served = world.at("labour_force_special"), _Served(world)
-    tables, who, counts = [], [], []
-    first = 0
+    served = _Served(world)
+    panel, counts = [], []
     for number, start in enumerate(quarters(world.settings)):
         middle = start + _MIDDLE
         live = h.on(middle)
         works = employed(world, courses, h.person[live], middle)
         counts.append(_counted(world, h.person[live], works, start))
         waves = np.zeros(interval, dtype=np.int64)
-        entries = entering[number : number + WAVES]
-        waves[entries] = np.arange(WAVES, 0, -1)
+        waves[entering[number : number + WAVES]] = np.arange(WAVES, 0, -1)
         wave = waves[residue[live]]
-        address = h.address[live]
         # who takes part in the fifth wave has taken part in all before it
-        willing = fixed(address, world.seed, number - wave, 13) >= silent[wave]
+        willing = fixed(h.address[live], world.seed, number - wave, 13) >= silent[wave]
         settled = arrived(world, live) <= middle - world.at("labour_force_new")
         chosen = np.flatnonzero((wave > 0) & willing & settled)
         foreign = world.persons["birth_country"][h.person[live[chosen]]] > 0
         answers = g.random(chosen.size) >= foreign * world.at("labour_force_foreign")
-        if special:
-            answers &= ~served.on(h.person[live[chosen]], middle)
-        chosen = chosen[answers]
-        rows = (live[chosen], wave[chosen], works[chosen])
-        tables.append(_interviews(world, g, rows, start, first))
-        who.append(h.person[live[chosen]])
-        first += chosen.size
+        chosen = chosen[answers & ~served.on(h.person[live[chosen]], middle)]
+        panel.append(
+            {
+                "home": live[chosen], "wave": wave[chosen], "works": works[chosen],
+                "quarter": np.full(chosen.size, start),
+            }
+        )  # fmt: skip
+    table, who = _interviews(world, g, stacked(panel))
     return Seen(
-        {"labour_force_interviews": joined(tables)},
-        {"labour_force_interviews": (world.records(first), np.concatenate(who))},
+        {"labour_force_interviews": table},
+        {"labour_force_interviews": who},
         {"employment": stacked(counts)},
     )
 
 
 class _Served:
-    """Who serves in the armed forces or in prison."""
+    """Who serves in the armed forces or in prison, and is outside the survey."""
 
     def __init__(self, world: World) -> None:
-        self.terms = world.residents.terms
+        terms = world.residents.terms
+        outside = int(world.at("labour_force_special"))  # 0: nobody is
+        self.terms = {name: values[: values.size * outside] for name, values in terms.items()}
 
     def on(self, person: Ints, when: int) -> NDArray[np.bool_]:
         """Return who of some persons serves on a day."""
@@ -161,42 +157,42 @@ class _Served:
 
 
 def _interviews(
-    world: World,
-    g: np.random.Generator,
-    rows: tuple[Ints, Ints, NDArray[np.bool_]],
-    start: int,
-    first: int,
-) -> pa.Table:
-    """Return rows of `labour_force_interviews`, some answered by others of the household."""
-    h, (live, wave, works) = world.homes, rows
-    person, size = h.person[live], live.size
-    middle = start + _MIDDLE
-    age = world.age(person, middle)
+    world: World, g: np.random.Generator, panel: Columns
+) -> tuple[pa.Table, tuple[Ints, Ints]]:
+    """Return rows of `labour_force_interviews`, and the persons by number.
+
+    Some are answered by others of the household. A person has one number at one address.
+    """
+    h, home = world.homes, panel["home"]
+    person, address, size = h.person[home], h.address[home], home.size
+    keys, number = np.unique(person << 32 | address, return_inverse=True)
+    records = world.records("labour_force_interviews", keys.size)
+    age = world.age(person, panel["quarter"] + _MIDDLE)
     share = np.array(world.at("labour_force_proxy"))
     proxy = g.random(size) < share[np.searchsorted(_PROXY_AGES, age, side="right")]
     errors = world.at("labour_force_proxy_error")
     mistaken = proxy & (g.random(size) < errors["employed"])
     told = world.persons["birth_country"][person].copy()
-    wrong = np.flatnonzero(proxy & (told > 0) & (g.random(size) < errors["birth_country"]))
-    told[wrong] = 0
-    came = arrived(world, live)
+    told[proxy & (g.random(size) < errors["birth_country"])] = 0
+    came = arrived(world, home)
     year = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    return pa.table(
+    table = pa.table(
         {
-            "quarter": _date(start, size),
-            "record": world.records(first + size)[first:],
-            "wave": wave,
-            "area": world.areas(h.area[live]),
-            "address": h.address[live],
+            "quarter": dates(panel["quarter"]),
+            "record": records[number],
+            "wave": panel["wave"],
+            "area": world.areas(h.area[home]),
+            "address": address,
             "sex": label(world.persons["sex"][person] - 1, ("M", "F")),
             "age": np.clip(age, 0, _OPEN_AGE),
             "birth_country": label(told, BIRTH_COUNTRIES),
             "citizenship": label(world.persons["citizenship"][person], CITIZENSHIPS),
             "arrival_year": pa.array(year, mask=(told == 0) | (came <= -FAR)),
-            "employed": pa.array(works ^ mistaken, mask=age < _ADULT),
+            "employed": pa.array(panel["works"] ^ mistaken, mask=age < _ADULT),
             "proxy": proxy,
         }
     )
+    return table, (records, keys >> 32)
 
 
 def _counted(world: World, person: Ints, works: NDArray[np.bool_], start: int) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
     person = listed["person"][first]
     told = np.minimum(listed["since"][last], world.journeys.horizon)
     identity = world.identity(g, "patient_register", person, told)
-    number = world.records(first.size)
+    number = world.records("patient_register", first.size)
     removed = np.where(listed["until"][last] < world.journeys.horizon, listed["until"][last], FAR)
     rows = {
         "patient_register": pa.table(
@@ -191,6 +191,7 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
     birth, sex = identity["birth_date"], identity["sex"]
     for year in world.years():
         on = on_list(listed, day(year, 7, 1))
+        on = on[np.argsort(number[listed["record"][on]])]
         record = pa.array(listed["record"][on])
         rows[f"register_snapshot/{year}"] = pa.table(
             {

@@ -35,7 +35,7 @@ def births(world: World) -> Seen:
     late = g.random(size) < world.at("births_late")
     lag = np.where(late, 42 + g.integers(0, _YEAR - 42, size), within)
     mother = persons["mother"][person]
-    number = world.records(size)
+    number = world.records("birth_registrations", size)
     table = pa.table(
         {
             "record": number,
@@ -59,7 +59,7 @@ def deaths(world: World) -> Seen:
     h, persons = world.homes, world.persons
     rows = np.flatnonzero((h.ends == DIED) & world.within(h.until) & (h.until < FAR))
     person, died, size = h.person[rows], h.until[rows], rows.size
-    number = world.records(size)
+    number = world.records("death_registrations", size)
     table = pa.table(
         {
             "record": number,
