@@ -19,7 +19,8 @@ def _simulated() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="ravenstein-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # half the people, so that tests are quick; `make run` takes the study as it is
-    half = settings("small", changes={"people": 25_000, "block": 25_000})
+    changes = {"people": 25_000, "block": 25_000}
+    half = settings("small", changes=changes, views=("survey", "border"))
     with mock.patch("ravenstein.pipelines.new_study.settings", return_value=half):
         new_study(folder / "twin")
     return folder / "twin"

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from tests.recovery.test_twin_views import made
+from tests.twin_worlds import made
 
 from ravenstein.border.delivery import Treatment
 from ravenstein.pipelines.border import classify_files

@@ -25,6 +25,7 @@ TRUTHFUL = {
     "survey_migrants_lost": 0.0,
     "survey_visitors_gained": 0.0,
     "survey_night_recall": 0.0,
+    "survey_asylum_missed": 0.0,
 }
 WHOLE = {"shifts": 1.0, "interval": 1, "second": 1}
 REPLICATES = 200
@@ -53,13 +54,14 @@ def observed(seed, **changes):
         "small",
         changes=SCALE | {"routes": ROUTES} | changes,
         perfect=bool(changes.get("second") == 1),
+        views=("survey",),
     )
     drawn = design(chosen, seed)
     tables, counts = block(chosen, seed, 0, drawn)
     total = Counts()
     total.add(counts)
     return {n.removeprefix("survey_"): columns(t)
-            for n, t in (tables | summary(chosen, drawn, total)).items()
+            for n, t in (tables | summary(chosen, seed, drawn, total)).items()
             if n.startswith("survey_")}  # fmt: skip
 
 

@@ -7,11 +7,11 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from tests.twin_worlds import changed, counts_of, made, near, rows_of, world
+from tests.twin_worlds import changed, counts_of, near, rows_of, world
 
 from ravenstein.twin.draws import day
 from ravenstein.twin.geography import routes
-from ravenstein.twin.journeys import MOVE, OUT
+from ravenstein.twin.journeys import MOVE, OUT, TWELVE
 from ravenstein.twin.people import FAR
 from ravenstein.twin.sources import asylum, other_counts, passenger_survey, permits
 
@@ -307,23 +307,24 @@ def test_special_populations_are_counted_on_their_day(republic):
             assert expected.sum() > 80
 
 
-def test_asylum_seekers_are_set_aside_by_the_survey():
-    """Of those who came, the share that nobody interviews; everybody else is interviewed."""
-    tables, _ = made(survey_asylum_missed=0.6, **SEEKERS)
-    whole, _ = made(**SEEKERS)
-    border = whole["border_movements"].merge(whole["truth_identities"], on="record")
-    people = whole["truth_people"].set_index("person")
-    assert people.asylum.sum() > 60
-    long_stay = "arrivedepart == 1 and stay_stated == '12_months_or_more'"
-    stated = [t["survey_contacts"].query(long_stay) for t in (whole, tables)]
-    lost = len(stated[0]) - len(stated[1])
-    came = set(border[border.direction == "arrival"].person) & set(people[people.asylum].index)
-    first, last = dt.date(2008, 1, 1), dt.date(2012, 12, 31)
-    residence = whole["truth_residence"]
-    long = residence[residence.person.isin(came) & (residence.since >= first)]
-    long = long[(long.since <= last)].drop_duplicates("person")
-    # switchers, who left within the year, are few more
-    assert near(lost / len(long), 0.6, len(long) / 1.3)
-    left = [len(t["survey_contacts"].query("arrivedepart == 2")) for t in (whole, tables)]
-    assert left[0] == left[1]
-    assert passenger_survey.FULL == 1
+def test_asylum_seekers_are_set_aside_by_the_survey(of):
+    """Nobody else is: interviews lost are those of asylum seekers who come to live here."""
+
+    def interviewed(share):
+        chosen = changed(of, survey_asylum_missed=share, **SEEKERS).settings
+        drawn = passenger_survey.design(chosen, of.seed)
+        country = (of.residents, of.journeys)
+        rows, _ = passenger_survey.interviews(chosen, of.generator("survey"), country, drawn, 0)
+        return rows.to_pandas().query("stay_stated == '12_months_or_more'")
+
+    whole, part, none = (interviewed(share) for share in (0.0, 0.6, 1.0))
+    c, seeks = of.journeys.crossings, np.flatnonzero(of.persons["asylum"] == 1)
+    stated = (c["arrival"] == 1) & (c["stated"] == TWELVE) & within(c["day"])
+    came = (stated & np.isin(c["person"], seeks)).sum()
+    sampled = len(whole) / ((c["stated"] == TWELVE) & within(c["day"])).sum()
+    assert came > 150
+    lost = len(whole) - len(none)
+    assert near(lost / came, sampled, came)
+    assert near((len(whole) - len(part)) / lost, 0.6, lost)
+    leaving = [(table.arrivedepart == 2).sum() for table in (whole, part, none)]
+    assert len(set(leaving)) == 1

@@ -1,5 +1,7 @@
 """The twin: its account balances, its histories are possible, its truth and its settings hold."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
@@ -264,3 +266,14 @@ def test_own_values_are_named_by_file_and_line(tmp_path):
         settings("small", own)
     with pytest.raises(ParameterError, match="no scale 'smal'"):
         settings("smal")
+
+
+@pytest.mark.parametrize("name", ["patient_missed", "name_changes", "border_renewed"])
+def test_dates_that_a_source_would_not_look_at_are_refused(name):
+    dated = [{"from": "2001-01-01", "value": 0.1}, {"from": "2009-01-01", "value": 0.2}]
+    days = [part | {"from": dt.date.fromisoformat(part["from"])} for part in dated]
+    with pytest.raises(ParameterError, match="one value for all years"):
+        settings("small", changes={name: days})
+    assert (
+        settings("small", changes={"census_household": days}).at("census_household", 15000) == 0.2
+    )

@@ -152,12 +152,10 @@ def summary(
     tables = counted_tables(settings, places, cells)
     if "survey" in settings.views:
         tables |= passenger_survey.tallies(settings, drawn, cells)
-    for group, name, sample in (
-        ("census", "coverage_survey_sample", census.sample_table),
-        ("labour_force", "labour_force_sample", labour_force.sample_table),
-    ):
-        if group in settings.views:
-            tables[name] = sample(settings, seed, places)
+    if "census" in settings.views and census.census_days(settings):
+        tables["coverage_survey_sample"] = census.sample_table(settings, seed, places)
+    if "labour_force" in settings.views:
+        tables["labour_force_sample"] = labour_force.sample_table(settings, seed, places)
     long, short = cells["migration"], cells["short_term"]
     tables["truth_migration"] = pa.table(_flows(long, truth.DEFINITIONS, codes))
     tables["truth_short_term"] = pa.table(_flows(short, truth.SHORT_TERM, codes))

@@ -106,9 +106,13 @@ class Season:
 
     def between(self, generator: np.random.Generator, start: Any, end: Any) -> NDArray[np.int64]:
         """Draw a day of each interval [start, end)."""
+        return self.reach(generator.random(np.size(start)), start, end)
+
+    def reach(self, share: Any, start: Any, end: Any) -> NDArray[np.int64]:
+        """Return the day of each interval [start, end) before which a share of its weight lies."""
         low = self.reached[np.asarray(start) - self.first]
         high = self.reached[np.asarray(end) - self.first]
-        drawn = low + generator.random(np.size(low)) * (high - low)
+        drawn = low + share * (high - low)
         place = np.searchsorted(self.reached, drawn, side="right") - 1 + self.first
         return np.asarray(np.clip(place, start, np.asarray(end) - 1), dtype=np.int64)
 

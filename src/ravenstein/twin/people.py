@@ -430,7 +430,10 @@ class _Block:
         )
         chance = np.where(now["special"] > 0, 0.0, chance)
         moves = np.flatnonzero(g.random(person.size) < chance)
-        when = g.integers(start, end, moves.size)
+        share = g.random(moves.size)
+        when = start + (share * (end - start)).astype(np.int64)
+        studies = (age[moves] >= 17.5) & (age[moves] < 21)  # most of them: they move in autumn
+        when[studies] = self.seasons["student"].reach(share[studies], start, end)
         last = np.minimum(self.death[person[moves]], now["leave"][moves])
         fits = (when > now["start"][moves]) & (when < last)
         moves, when = moves[fits], when[fits]

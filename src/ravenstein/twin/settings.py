@@ -24,6 +24,8 @@ FILES = (
     "people", "names", "journeys", "survey", "border", "components", "registers", "statistics",
     "census", "labour_force",
 )  # fmt: skip
+_ONCE = ("names", "registers", "statistics", "labour_force")
+
 SWITCHED_OFF = (
     "survey_nonresponse", "survey_minimum", "survey_migrants_lost", "survey_visitors_gained",
     "survey_night_recall", "survey_unsampled", "survey_asylum_missed",
@@ -192,6 +194,14 @@ def settings(
             chosen = _rescaled(chosen, name, value, where)
         elif name in entries:
             dated = _dated(value)
+            if len(dated) > 1 and name in _undated():
+                raise ParameterError(
+                    f"Parameter {name!r} has one value for all years.",
+                    expected="a value without dates",
+                    found=f"{len(dated)} dates",
+                    where=where,
+                    fix="Give one value.",
+                )
             for _, one in dated:
                 check_value(entries[name], one, where, like=entries[name].values[-1][1])
             entries[name] = dataclasses.replace(entries[name], values=dated)
@@ -232,6 +242,13 @@ def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
         given = sorted((part["from"], part["value"]) for part in value)
         return ((_START, given[0][1]), *given) if given[0][0] > _START else tuple(given)
     return ((_START, value),)
+
+
+@cache
+def _undated() -> frozenset[str]:
+    """Return the names of parameters that sources take once for all years."""
+    files = (load_parameters(_HERE / f"{name}.toml") for name in _ONCE)
+    return frozenset(name for file in files for name in file.entries) | {"border_renewed"}
 
 
 def _perfect(entries: dict[str, Parameter]) -> dict[str, Any]:

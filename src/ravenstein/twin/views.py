@@ -56,6 +56,8 @@ def _statistics(world: World, _: passenger_survey.Design) -> list[Seen]:
 
 
 def _census(world: World, _: passenger_survey.Design) -> list[Seen]:
+    if not census.census_days(world.settings):
+        return []  # the twin's years have none
     return [by_record(census.censuses(world, education.courses(world)))]
 
 

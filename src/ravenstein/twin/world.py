@@ -60,9 +60,9 @@ class World:
         """Attributes of the residents by person; visitors are not among them."""
         return self.residents.persons
 
-    def at(self, name: str) -> Any:
-        """Return a parameter that holds for all years."""
-        return self.settings.at(name, self.journeys.begin)
+    def at(self, name: str, when: int | None = None) -> Any:
+        """Return a parameter on a day; without one, a parameter that holds for all years."""
+        return self.settings.at(name, self.journeys.begin if when is None else when)
 
     def records(self, source: str, size: int) -> Ints:
         """Return the numbers of a source's records, that no other block has [size].
@@ -99,7 +99,9 @@ class World:
         born = self.journeys.persons["birth"][person]
         return age_at(born, when) if isinstance(when, int) else age_on(born, when)
 
-    def by_age(self, name: str, sex: Ints, age: Ints, ages: tuple[int, ...]) -> NDArray[Any]:
+    def by_age(
+        self, name: str, sex: Ints, age: Ints, ages: tuple[int, ...], when: int | None = None
+    ) -> NDArray[Any]:
         """Return a parameter of numbers by sex and age.
 
         Args:
@@ -107,8 +109,9 @@ class World:
             sex: 1 male, 2 female [m].
             age: Completed years [m].
             ages: First age of each group but the youngest.
+            when: A day, for a parameter with dates.
         """
-        value = self.at(name)
+        value = self.at(name, when)
         table = np.array([value["male"], value["female"]])
         return np.asarray(table[sex - 1, np.searchsorted(ages, age, side="right")])
 

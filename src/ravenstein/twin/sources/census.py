@@ -66,7 +66,7 @@ def _taken(settings: Settings, size: int) -> int:
 
 
 def sample_table(settings: Settings, seed: int, places: Addresses) -> pa.Table:
-    """Return the rows of `coverage_survey_sample`."""
+    """Return the rows of `coverage_survey_sample`; the twin's years must have a census."""
     sizes = np.diff(places.first)
     chance = np.array([_taken(settings, size) / size for size in sizes])
     parts = []
@@ -125,7 +125,7 @@ def _chance(
 ) -> NDArray[np.float64]:
     """Return the chance that a home's resident is missed: a share by sex and age, times odds."""
     person = world.homes.person[rows]
-    share = world.by_age(name, world.persons["sex"][person], world.age(person, when), _AGES)
+    share = world.by_age(name, world.persons["sex"][person], world.age(person, when), _AGES, when)
     return np.asarray(share * odds / (1 - share + share * odds))
 
 
@@ -133,14 +133,14 @@ def _missed(
     world: World, g: np.random.Generator, live: Ints, when: int, year: int
 ) -> NDArray[np.bool_]:
     """Return who is missed: all of an address together, or each person alone."""
-    h, odds = world.homes, world.at("census_odds")
+    h, odds = world.homes, world.at("census_odds", when)
     person, area = h.person[live], h.area[live]
     of_kind = np.array([odds[kind] for kind in KINDS])[world.places.areas.kind[area]]
     foreign = np.where(world.persons["citizenship"][person] > 0, odds["foreign"], 1.0)
     recent = np.where(arrived(world, live) > when - _YEAR, odds["recent"], 1.0)
     chance = _chance(world, live, when, "census_missed", of_kind * foreign * recent)
     address = h.address[live]
-    together = fixed(address, world.seed, year, 1) < world.at("census_household")
+    together = fixed(address, world.seed, year, 1) < world.at("census_household", when)
     draw = np.where(together, fixed(address, world.seed, year, 2), g.random(live.size))
     return np.asarray(draw < chance)
 
@@ -156,7 +156,7 @@ def _counted(
     world: World, g: np.random.Generator, live: Ints, courses: Columns, when: int
 ) -> Columns:
     """Return forms: `person`, `home` (row of homes), `area`, `address`, of some a second one."""
-    h, twice = world.homes, world.at("census_twice")
+    h, twice = world.homes, world.at("census_twice", when)
     person, size = h.person[live], live.size
     home = np.append(courses["home"], -1)[studying(courses, person, when)]
     away = (home >= 0) & (home != h.area[live])
@@ -166,8 +166,8 @@ def _counted(
     again = np.flatnonzero(g.random(size) < chance)
     other = np.where(away, home, np.where(moved, h.area[before], h.area[live]))
     gone = np.flatnonzero((h.ends == LEFT) & (h.until < when) & (h.until >= when - _LEFT_BEFORE))
-    gone = gone[g.random(gone.size) < world.at("census_left")]
-    elsewhere = away & (g.random(size) < world.at("census_elsewhere"))
+    gone = gone[g.random(gone.size) < world.at("census_left", when)]
+    elsewhere = away & (g.random(size) < world.at("census_elsewhere", when))
     area, address = h.area[live].copy(), h.address[live].copy()
     area[elsewhere] = home[elsewhere]
     address[elsewhere] = _some_address(world, g, home[elsewhere])
@@ -239,7 +239,7 @@ def _survey(
     now = h.on(when)
     now = now[np.isin(h.postcode[now], postcodes)]
     shy = np.isin(h.person[now], h.person[live[missed]])
-    odds = np.where(shy, world.at("coverage_survey_odds"), 1.0)
+    odds = np.where(shy, world.at("coverage_survey_odds", when), 1.0)
     chance = _chance(world, now, when, "coverage_survey_missed", odds)
     return now[g.random(now.size) >= chance]
 

@@ -42,7 +42,7 @@ def courses(world: World) -> Columns:
     age = (h.since[moved] - world.persons["birth"][h.person[moved]]) / 365.25
     goes = (age >= 17) & (age < 21) & (g.random(moved.size) < world.at("students_by_move"))
     moved = moved[goes]
-    away = {"person": h.person[moved], "since": _autumn(h.since[moved]), "home": h.area[moved - 1]}
+    away = {"person": h.person[moved], "since": _begun(h.since[moved]), "home": h.area[moved - 1]}
     eighteen = _autumn(world.persons["birth"] + _EIGHTEEN)
     inside = np.flatnonzero((h.since <= eighteen[h.person]) & (eighteen[h.person] < h.until))
     inside = inside[g.random(inside.size) < world.at("students_at_home")]
@@ -69,6 +69,12 @@ def courses(world: World) -> Columns:
     rows = {name: values[order[opens]] for name, values in rows.items()}
     alive = rows["since"] < world.persons["death"][rows["person"]]
     return {name: values[alive] for name, values in rows.items()}
+
+
+def _begun(moved: Ints) -> Ints:
+    """Return when those who moved to study begin: on arrival, but for the long vacation."""
+    month = moved.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    return np.where((month >= 3) & (month < 7), _autumn(moved), moved)
 
 
 def _autumn(days: Ints) -> Ints:
