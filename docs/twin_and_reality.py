@@ -483,7 +483,7 @@ def others(seen: dict[str, Any]) -> Iterator[str]:
     yield (
         "Prisoners are too few when they are counted, in April: terms begin in July, to the full "
         "number, and over two fifths of it are over by then. Reasons of immigrants do not depend "
-        "on citizenship: only about two in five from the eight states come to work and register."
+        "on citizenship: only a third or so from the eight states come to work, and may register."
     )
 
 
