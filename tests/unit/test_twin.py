@@ -158,14 +158,25 @@ def test_ages_are_those_of_the_calendar():
     assert age_on(births, on).tolist() == [0, 0, 11]
 
 
-def test_terms_of_service_end_and_begin_again(country):
-    """Armed forces and prisoners stay a share of adults, and of the ages of theirs."""
+def test_armed_forces_and_prisoners_stay_a_share_of_adults():
+    """At any time of the year; a stock of N varies by √N, in eight years some three times anew."""
+    chosen = settings("small", changes=SMALL | {"people": 40_000})
+    lived = residents(chosen, np.random.default_rng(5), 40_000)
+    terms, shares = lived.terms, chosen.at("special_populations", day(2008, 7, 1))
+    days = range(day(2004, 7, 2), day(2012, 7, 2), 73)
+    for kind, name in ((1, "armed_forces"), (2, "prisoner")):
+        own = terms["kind"] == kind
+        stock = [(own & (terms["start"] <= d) & (terms["end"] > d)).sum() for d in days]
+        expected = shares[name] * 0.52 * 40_800  # adults of 18 to 54
+        assert abs(np.mean(stock) - expected) < 4 * np.sqrt(expected / 3), name
+    length = (terms["end"] - terms["start"])[terms["kind"] == 2].mean() / 365.25
+    assert length == pytest.approx(1.3, rel=0.1)
+
+
+def test_prisoners_do_not_travel(country):
     _, lived, travelled = country
-    terms = lived.terms
-    when = day(2011, 7, 2)
+    terms, when = lived.terms, day(2011, 7, 2)
     now = (terms["start"] <= when) & (terms["end"] > when)
-    kinds = np.bincount(terms["kind"][now], minlength=3)
-    assert kinds[1] > kinds[2] > 0
     age = age_on(lived.persons["birth"][terms["person"][now]], np.full(int(now.sum()), when))
     assert age.max() < 70
     locked = terms["kind"] == 2

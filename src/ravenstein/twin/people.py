@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.twin.columns import Rows
+from ravenstein.twin.destinations import destinations
 from ravenstein.twin.draws import Season, day, pick, short_term_days
 from ravenstein.twin.geography import KINDS, Areas, areas
 from ravenstein.twin.tally import Tally
@@ -31,14 +32,10 @@ REASONS = (
 )  # fmt: skip
 MIGRANT_REASONS = REASONS[:5]
 SPECIAL = ("none", "armed_forces", "prisoner")
-STAGES = ("student", "young", "family", "old")
 FAR = 10**6  # a day that never comes
-WARM_UP = (
-    8  # years simulated before the first mid-year, so that stays in progress are of all lengths
-)
+WARM_UP = 8  # years before the first mid-year, so that stays in progress are of all lengths
 _YEAR = 365.25
 _TWELVE_MONTHS = 366
-_TRIES = 4
 _ACCOMPANY, _STUDY, _OTHER = 2, 3, 4
 
 
@@ -191,17 +188,17 @@ class _Block:
         size = self.now["person"].size
         self._serve(start, end)
         self._decide_to_leave(start, end)
-        newcomers = [
-            self._births(start, end),
-            self._immigrants(start, end, size),
-            self._returned(start, end),
-        ]
-        columns = [self.now, *newcomers]
-        self.now = {name: np.concatenate([c[name] for c in columns]) for name in self.now}
-        self._move(start, end, middle)
+        born = self._births(start, end)
+        self._join(self._immigrants(start, end, size), self._returned(start, end))
+        moved = self._move(start, end, middle)
+        self._join(self._placed(born, moved, end))
         self._end_spells(end)
         now = self.now
         self.tally.count(year, now["area"], *self._who(now["person"]), end)
+
+    def _join(self, *newcomers: Columns) -> None:
+        columns = [self.now, *newcomers]
+        self.now = {name: np.concatenate([c[name] for c in columns]) for name in self.now}
 
     def _birth_country(self, citizenship: Ints, who: str, start: int) -> Ints:
         """Draw countries of birth: foreigners' is that of their citizenship."""
@@ -222,19 +219,23 @@ class _Block:
         ages = {"armed_forces": (17.5, 25), "prisoner": (18, 50)}
         first = start == day(self.begin, 7, 1)
         for kind, name in enumerate(SPECIAL[1:], start=1):
-            lacking = round(shares[name] * adults) - int((now["special"] == kind).sum())
+            wanted, length = shares[name] * adults, years[name] + (kind == 1)
+            count = round(wanted) if first else int(g.poisson(wanted / length))
             low, high = (17.5, 50) if first else ages[name]
             fit = np.flatnonzero(
                 (now["special"] == 0) & (age >= low) & (age < high) & (now["leave"] == FAR)
-                & (now["busy"] < start) & (self.death[person] > end)
+                & (now["busy"] <= start) & (self.death[person] > end)
             )  # fmt: skip
-            chosen = fit[g.permutation(fit.size)[: max(lacking, 0)]]
+            chosen = fit[g.permutation(fit.size)[:count]]
+            since = g.integers(start, start + 1 if first else end, chosen.size)
             term = g.exponential(years[name], chosen.size) + (kind == 1)
-            until = start + 1 + (term * _YEAR).astype(np.int64)
+            until = since + 1 + (term * _YEAR).astype(np.int64)
             now["special"][chosen], now["until"][chosen] = kind, until
             now["busy"][chosen] = until
             over = np.minimum(until, self.death[person[chosen]])
-            self.terms.add(person=person[chosen], start=start, end=over, kind=kind)
+            kept = since < over
+            who, since, over = person[chosen][kept], since[kept], over[kept]
+            self.terms.add(person=who, start=since, end=over, kind=kind)
 
     def _births(self, start: int, end: int) -> Columns:
         s, g, now = self.settings, self.g, self.now
@@ -253,9 +254,18 @@ class _Block:
         own = self.citizenship[person]
         citizenship = np.where(g.random(when.size) < s.at("child_citizenship", start), own, 0)
         numbers = self._new(np.where(boys, 1, 2), when, citizenship, start, mother=person)
-        area = now["area"][women]
-        self._add("births", area, numbers, end)
-        return self._here(numbers, when, area)
+        return self._here(numbers, when, now["area"][women], mother=person)
+
+    def _placed(self, born: Columns, moved: Columns, end: int) -> Columns:
+        """Return the newborn where their mothers live on the day of birth."""
+        order = np.argsort(moved["person"])
+        place = np.searchsorted(moved["person"], born["mother"], sorter=order)
+        row = np.append(order, -1)[np.minimum(place, order.size)]
+        found = {name: np.append(values, -1)[row] for name, values in moved.items()}
+        before = (found["person"] == born["mother"]) & (found["day"] <= born["start"])
+        born["area"] = born["home"] = np.where(before, found["destination"], born["area"])
+        self._add("births", born["area"], born["person"], end)
+        return born
 
     def _decide_to_leave(self, start: int, end: int) -> None:
         """Draw who of the settled goes abroad this year, why, and for how long."""
@@ -416,7 +426,7 @@ class _Block:
         reason = self._why_out(person.size, start)
         return self._here(person, when, area, arrived=1, reason=reason, stated=1)
 
-    def _move(self, start: int, end: int, middle: int) -> None:
+    def _move(self, start: int, end: int, middle: int) -> Columns:
         """Move people between areas: by stage of life, mostly within the nation."""
         s, g, now = self.settings, self.g, self.now
         person = now["person"]
@@ -441,33 +451,14 @@ class _Block:
         stage = np.select([(ages >= 17.5) & (ages < 21), (ages >= 21) & (ages < 29), ages >= 55],
                           [0, 1, 3], 2)  # fmt: skip
         origin = now["area"][moves]
-        stay = g.random(moves.size) < s.at("same_nation", middle)
-        destination = origin.copy()
-        for _ in range(_TRIES):  # a draw of one's own area is drawn again
-            again = np.flatnonzero(destination == origin)
-            near = stay[again] & (self.areas.size.size > 2)
-            destination[again] = self._destinations(stage[again], near, origin[again], middle)
+        destination = destinations(s, g, self.areas, (stage, origin), middle)
         real = destination != origin
         moves, when, origin, destination = (v[real] for v in (moves, when, origin, destination))
         self.moves.add(person=person[moves], day=when, origin=origin, destination=destination)
         self._add("internal_out", origin, person[moves], end)
         self._add("internal_in", destination, person[moves], end)
         now["area"][moves] = destination
-
-    def _destinations(self, stage: Ints, near: Any, origin: Ints, middle: int) -> Ints:
-        """Draw areas of destination by stage of life, within the nation or in the whole state."""
-        nation = self.areas.nation
-        attraction = self.settings.at("attraction", middle)
-        found = np.empty(stage.size, dtype=np.int64)
-        for i, name in enumerate(STAGES):
-            weight = np.array([attraction[name][kind] for kind in KINDS])[self.areas.kind]
-            weight = weight * self.areas.size
-            groups = [(weight * (nation == own), near & (nation[origin] == own)) for own in (0, 1)]
-            for weights, chosen in (*groups, (weight, ~near)):
-                rows = np.flatnonzero((stage == i) & chosen)
-                if rows.size:
-                    found[rows] = pick(self.g, weights, rows.size)
-        return found
+        return {"person": person[moves], "day": when, "destination": destination}
 
     def _add(self, component: str, area: Any, person: Ints, end: int) -> None:
         self.tally.add(component, area, *self._who(person), end)

@@ -30,7 +30,7 @@ SWITCHED_OFF = (
     "survey_nonresponse", "survey_minimum", "survey_migrants_lost", "survey_visitors_gained",
     "survey_night_recall", "survey_unsampled", "survey_asylum_missed",
     "border_mistyped", "border_swapped", "border_birth_date", "border_renewed",
-    "border_no_document", "name_changes", "record_errors", "components_rounding",
+    "border_no_document", "name_changes", "record_errors", "postcode_errors", "components_rounding",
     "patient_birth_lag", "patient_lag", "patient_move_lag", "patient_missed",
     "patient_short_stays", "patient_stays_on", "patient_removal", "patient_after_death",
     "patient_duplicates", "patient_special", "insurance_missed", "insurance_lag",

@@ -69,9 +69,10 @@ class World:
 
         They are without order, and others in each source: nobody can be followed by them.
         """
-        odd = int(step_generator(self.seed, f"twin/records/{source}").integers(2**45)) * 2 + 1
+        half, first = step_generator(self.seed, f"twin/records/{source}").integers(2**45, size=2)
         own = (self.number << 22) + np.arange(size)  # one-to-one among 2^46 numbers
-        return (own.astype(np.uint64) * np.uint64(odd) % np.uint64(2**46)).astype(np.int64)
+        mixed = own.astype(np.uint64) * np.uint64(half * 2 + 1) + np.uint64(first)
+        return (mixed % np.uint64(2**46)).astype(np.int64)
 
     def identity(
         self, generator: np.random.Generator, source: str, person: Ints, when: Ints
@@ -144,6 +145,16 @@ class World:
             "person": c["person"][rows], "start": start, "end": start + c["nights"][rows],
             "reason": c["reason"][rows].astype(np.int64), "area": np.where(area >= 0, area, drawn),
         }  # fmt: skip
+
+    def postcodes(
+        self, generator: np.random.Generator, source: str, postcode: Ints, area: Ints
+    ) -> Ints:
+        """Return postcodes as a source has typed them: some are others of the area."""
+        share = self.at("postcode_errors")[source]
+        wrong = np.flatnonzero(generator.random(postcode.size) < share)
+        found = postcode.copy()
+        found[wrong] = self.some_postcode(generator, area[wrong])
+        return found
 
     def some_postcode(self, generator: np.random.Generator, area: Ints) -> Ints:
         """Draw a postcode of each area."""

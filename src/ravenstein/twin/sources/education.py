@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.twin.draws import day, pick
-from ravenstein.twin.homes import LEFT
 from ravenstein.twin.people import REASONS
 from ravenstein.twin.sources.patients import on_list
 from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
@@ -22,7 +21,7 @@ _STUDY = REASONS.index("formal_study")
 _BEGIN, _REFERENCE = (9, 20), (12, 1)  # of an academic year: first day, and day of the return
 _SCHOOL_DAY, _SCHOOL_AGES = (1, 20), (5, 16)
 _EARLIEST = 1880
-_EIGHTEEN, _SEVENTEEN = 6575, 6210  # years in days
+_EIGHTEEN, _SEVENTEEN, _SIXTEEN = 6575, 6210, 5844  # years in days
 
 
 def courses(world: World) -> Columns:
@@ -113,11 +112,17 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
     g = world.generator("students")
     size = rows["person"].size
     abroad = rows["home"] < 0
-    missed, years = world.at("students_missed"), world.at("students_stay_on")
-    returned = g.random(size) >= np.where(abroad, missed["abroad"], missed["country"])
-    at_home = g.random(size) < world.at("students_term_at_home")
-    linked = g.random(size) < world.at("students_linked")
-    stays_on = g.random(size) < years
+    missed, ever = world.at("students_missed"), np.zeros(size, dtype=np.bool_)
+    # one more, which is false, for those who do not study: their place is -1
+    returned, at_home, linked, stays_on = (
+        np.append(g.random(size) < share, False)
+        for share in (
+            1 - np.where(abroad, missed["abroad"], missed["country"]),
+            world.at("students_term_at_home"),
+            world.at("students_linked"),
+            world.at("students_stay_on"),
+        )
+    )
     number = world.records("higher_education_students", size)
     told = np.minimum(rows["since"], world.journeys.horizon)
     identity = world.identity(g, "higher_education_students", rows["person"], told)
@@ -132,8 +137,9 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
         place = studying(rows, h.person[live], when)
         late = studying(rows | {"until": rows["until"] + 365}, h.person[live], when)
         place = np.where((place < 0) & (late >= 0) & stays_on[late], late, place)
-        kept = (place >= 0) & returned[np.maximum(place, 0)]
+        kept = returned[place]
         live, place = live[kept], place[kept]
+        ever[place] = True
         away = (rows["home"][place] >= 0) & (rows["home"][place] != h.area[live])
         wrong = np.flatnonzero(at_home[place] & away)
         term, postcode = h.area[live].copy(), h.postcode[live].copy()
@@ -149,7 +155,9 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
                     "domicile": label(domicile[place], DOMICILES),
                     "home_area": world.areas(rows["home"][place]),
                     "term_area": world.areas(term),
-                    "term_postcode": postcode,
+                    "term_postcode": world.postcodes(
+                        g, "higher_education_students", postcode, term
+                    ),
                 }
             )
         )
@@ -167,13 +175,13 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
             "home_area": world.areas(rows["home"]),
         }
     )
-    return Seen(seen, {"higher_education_students": (number, rows["person"])})
+    return Seen(seen, {"higher_education_students": (number[ever], rows["person"][ever])})
 
 
 def _by_patient(world: World, listed: Columns, person: Ints, area: Ints, mid_year: int) -> pa.Table:
     """Return term-time addresses by the number on the patient register at mid-year."""
     on = on_list(listed, day(mid_year, 7, 1))
-    on = on[listed["duplicate"][on] == 0]
+    on = on[listed["key"][on] == listed["person"][on]]
     order = np.argsort(listed["person"][on], kind="stable")
     on = on[order]
     place = np.minimum(np.searchsorted(listed["person"][on], person), max(on.size - 1, 0))
@@ -202,37 +210,43 @@ def pupils(world: World) -> Seen:
         (g.exponential(1.0, h.person.size) * world.at(name)).astype(np.int64)
         for name in ("schools_move_lag", "schools_stay_on")
     )
-    # the old address counts until the school knows the new one
     known = h.since + np.where(h.moved, slow, 0)
-    until = np.where(h.ends == LEFT, h.until + gone, h.until)
-    until[:-1] = np.where(h.moved[1:], np.minimum(known[1:], h.until[1:]), until[:-1])
+    told = np.flatnonzero(known < h.until)  # who moves on before is never known to live there
+    person, spell, known = h.person[told], h.spell[told], known[told]
+    # the old address counts until the school knows the new one
+    ends = world.residents.spells["end"][spell] + gone[told] * (
+        world.residents.spells["left"][spell] == 1
+    )
+    until = np.append(np.where(spell[1:] == spell[:-1], known[1:], ends[:-1]), ends[-1:])
     scale = world.settings.scale
     septembers = np.array([day(y, 9, 1) for y in range(_EARLIEST, scale.last + 1)])
-    born = np.searchsorted(septembers, world.persons["birth"][h.person], side="right")
-    told = np.full(size, world.journeys.horizon)
-    identity = world.identity(g, "school_census", np.arange(size), told)
+    born = np.searchsorted(septembers, world.persons["birth"][person], side="right")
+    leaving = np.minimum(world.persons["birth"] + _SIXTEEN, world.journeys.horizon)
+    identity = world.identity(g, "school_census", np.arange(size), leaving)
     number = world.records("school_census", size)
     tables, ever = [], np.zeros(size, dtype=np.bool_)
     for year in world.years():
         age = year - 1 - _EARLIEST - born
         when = day(year, *_SCHOOL_DAY)
         on = (known < when) & (until >= when) & (age >= _SCHOOL_AGES[0]) & (age < _SCHOOL_AGES[1])
-        rows = _once(np.flatnonzero(on & ~independent[h.person]), h.person)
-        person = h.person[rows]
-        ever[person] = True
+        rows = _once(np.flatnonzero(on & ~independent[person]), person)
+        pupil = person[rows]
+        ever[pupil] = True
         tables.append(
             pa.table(
                 {
                     "year": np.full(rows.size, year),
-                    "record": number[person],
-                    **{name: values.take(pa.array(person)) for name, values in identity.items()},
-                    "area": world.areas(h.area[rows]),
-                    "postcode": h.postcode[rows],
+                    "record": number[pupil],
+                    **{name: values.take(pa.array(pupil)) for name, values in identity.items()},
+                    "area": world.areas(h.area[told[rows]]),
+                    "postcode": world.postcodes(
+                        g, "school_census", h.postcode[told[rows]], h.area[told[rows]]
+                    ),
                 }
             )
         )
-    person = np.flatnonzero(ever)
-    return Seen({"school_census": joined(tables)}, {"school_census": (number[person], person)})
+    pupil = np.flatnonzero(ever)
+    return Seen({"school_census": joined(tables)}, {"school_census": (number[pupil], pupil)})
 
 
 def _once(rows: Ints, person: Ints) -> Ints:

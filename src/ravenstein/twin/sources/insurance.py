@@ -44,7 +44,7 @@ def insurance(world: World) -> Seen:
             "overseas": (rows["overseas"] == 1)
             & (world.journeys.persons["citizenship"][person] > 0),
             "area": world.areas(rows["area"]),
-            "postcode": rows["postcode"],
+            "postcode": world.postcodes(g, "insurance_register", rows["postcode"], rows["area"]),
         }
     )
     return Seen({"insurance_register": table}, {"insurance_register": (number, person)})

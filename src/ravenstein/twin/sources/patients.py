@@ -33,20 +33,29 @@ def patients(world: World) -> tuple[Seen, Columns]:
     """
     g = world.generator("patients")
     listed = _one_after_another([_registrations(world, g), _visitors(world, g)])
-    listed["duplicate"] = np.zeros(listed["person"].size, dtype=np.int64)
-    listed = stacked([listed, _left_behind(world, g, listed)])
+    left = _left_behind(world, g, listed)
+    # a record for each person, and one for each address left behind
+    people = int(listed["person"].max(initial=0)) + 1
+    listed["key"], left["key"] = listed["person"], people + np.arange(left["person"].size)
+    listed = stacked([listed, left])
     if world.at("patient_special"):
         listed = _without_terms(world, listed)
-    kept = (listed["until"] > listed["since"]) & (listed["until"] > world.journeys.begin)
-    kept &= listed["since"] < world.journeys.horizon
-    order = np.lexsort((listed["since"], listed["person"], listed["duplicate"]))
+    kept = (listed["until"] > listed["since"]) & (listed["since"] < world.journeys.horizon)
+    order = np.lexsort((listed["since"], listed["key"]))
     listed = {name: values[order[kept[order]]] for name, values in listed.items()}
-    # a record for each person, and one for each address left behind
-    opens = np.ones(listed["person"].size, dtype=np.bool_)
-    opens[1:] = listed["person"][1:] != listed["person"][:-1]
-    opens |= listed["duplicate"] > 0
-    listed["record"] = np.cumsum(opens) - 1
-    return _views(world, g, listed, np.flatnonzero(opens)), listed
+    facts = _facts(listed)
+    shown = listed["until"] > world.journeys.begin  # who was off the list by then is nowhere
+    listed = {name: values[shown] for name, values in (listed | facts).items()}
+    _, first, listed["record"] = np.unique(listed["key"], return_index=True, return_inverse=True)
+    return _views(world, g, listed, first), listed
+
+
+def _facts(listed: Columns) -> Columns:
+    """Return of each row when its record began, and whether with an arrival from abroad."""
+    _, first, place = np.unique(listed["key"], return_index=True, return_inverse=True)
+    return {
+        "began": listed["since"][first][place], "foreign": listed["foreign"][first][place],
+    }  # fmt: skip
 
 
 def _registrations(world: World, g: np.random.Generator) -> Columns:
@@ -67,7 +76,7 @@ def _registrations(world: World, g: np.random.Generator) -> Columns:
     )
     return {
         "person": person, "since": since, "until": removed.astype(np.int64), "area": h.area[kept],
-        "postcode": h.postcode[kept], "foreign": h.arrived[kept].astype(np.int64),
+        "postcode": h.postcode[kept], "foreign": world.residents.spells["arrived"][spell],
     }  # fmt: skip
 
 
@@ -85,7 +94,7 @@ def _lag(world: World, g: np.random.Generator) -> Ints:
     """Return the days from the beginning of each home until the practice knows, `FAR` for never."""
     h, persons = world.homes, world.persons
     sex, born = persons["sex"][h.person], persons["birth"][h.person]
-    age = (h.since - born) // 365
+    age = world.age(h.person, h.since)
     moved = h.moved
     baby = h.since == born
     mean = np.where(
@@ -128,10 +137,7 @@ def _left_behind(world: World, g: np.random.Generator, listed: Columns) -> Colum
     chosen = before[moved & (g.random(before.size) < world.at("patient_duplicates"))]
     rows = {name: values[chosen] for name, values in listed.items()}
     days = 1 + g.exponential(_DUPLICATE_DAYS, chosen.size).astype(np.int64)
-    return rows | {
-        "since": rows["until"], "until": rows["until"] + days,
-        "duplicate": np.ones(chosen.size, dtype=np.int64),
-    }  # fmt: skip
+    return rows | {"since": rows["until"], "until": rows["until"] + days}
 
 
 def _without_terms(world: World, listed: Columns) -> Columns:
@@ -170,7 +176,7 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
             {
                 "record": number,
                 **identity,
-                "registered_on": dates(listed["since"][first]),
+                "registered_on": dates(listed["began"][first]),
                 "removed_on": dates(removed),
                 "from_abroad": listed["foreign"][first] == 1,
             }
@@ -183,7 +189,9 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
                     np.where(listed["until"] < world.journeys.horizon, listed["until"], FAR)
                 ),
                 "area": world.areas(listed["area"]),
-                "postcode": listed["postcode"],
+                "postcode": world.postcodes(
+                    g, "patient_register", listed["postcode"], listed["area"]
+                ),
             }
         ),
     }

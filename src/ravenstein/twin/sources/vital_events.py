@@ -33,7 +33,8 @@ def births(world: World) -> Seen:
     person, born, size = h.person[rows], h.since[rows], rows.size
     within = (g.random(size) * world.at("births_lag")).astype(np.int64)
     late = g.random(size) < world.at("births_late")
-    lag = np.where(late, 42 + g.integers(0, _YEAR - 42, size), within)
+    first = int(world.at("births_lag"))
+    lag = np.where(late, g.integers(min(first, _YEAR), _YEAR + 1, size), within)
     mother = persons["mother"][person]
     number = world.records("birth_registrations", size)
     table = pa.table(
