@@ -401,9 +401,11 @@ class _Block:
         age = np.where(g.random(count) < children, g.random(count) * 16, np.minimum(adult, 85))
         men = s.shares("immigrant_men", start, MIGRANT_REASONS)[reason]
         sex = np.where(g.random(count) < men, 1, 2)
-        asylum = (reason == _OTHER) & (citizenship > 3) & (
-            g.random(count) < s.at("asylum_share", start)
-        )  # fmt: skip
+        share, odds = s.at("asylum_share", start), s.at("asylum_odds", start)
+        ratio = np.where(sex == 1, odds["men"], odds["women"])
+        ratio = ratio * np.where(age >= 50, odds["over_50"], 1.0)
+        chance = share * ratio / (1 - share + share * ratio)
+        asylum = (reason == _OTHER) & (citizenship > 3) & (g.random(count) < chance)
         birth = when - 1 - (age * _YEAR).astype(np.int64)
         country = self._birth_country(citizenship, "immigrant", start)
         numbers = self._new(

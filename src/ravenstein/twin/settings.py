@@ -68,6 +68,7 @@ _ABOVE_0 = (
     "days",
     "per year of age",
     "ratio of means",
+    "odds ratio",
 )
 _MOST_TERMINALS = 10
 
