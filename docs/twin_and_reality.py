@@ -321,9 +321,9 @@ def returns(seen: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         "Applicants are drawn from immigrants with another reason, men and the young more often; "
-        "dependants are whoever travels with them, and more often adults than real ones. In reality "
-        "voluntary returns grew, and enforced ones fell; the twin's shares hold for all years, and "
-        "give the means of 2004 to 2013.\n"
+        "dependants are whoever travels with them, and more often adults than real ones. In "
+        "reality voluntary returns grew, and enforced ones fell; the twin's shares hold for all "
+        "years, and give the means of 2004 to 2013.\n"
     )
 
 
@@ -481,8 +481,8 @@ def others(seen: dict[str, Any]) -> Iterator[str]:
         "Ministry of Justice, about 190,000 and 76,000 in 2005; as the parameters cite them.\n"
     )
     yield (
-        "Reasons of immigrants do not depend on citizenship in the twin: only a third or so from the "
-        "eight states come to work, and may register."
+        "Reasons of immigrants do not depend on citizenship in the twin: only a third or so from "
+        "the eight states come to work, and may register."
     )
 
 

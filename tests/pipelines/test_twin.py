@@ -121,3 +121,9 @@ def test_an_unknown_group_of_views_is_refused(views):
     with pytest.raises(ParameterError, match="group of views") as error:
         settings("small", views=views)
     assert "labour_force" in str(error.value)
+
+
+def test_the_page_of_sources_names_every_view():
+    page = (Path(__file__).parents[2] / "docs/explanation/twin-sources.md").read_text()
+    views = {name for name in TABLES if "in the bundled study, the twin" in TABLES[name].source}
+    assert {name for name in views if f"`{name}`" not in page} == set()

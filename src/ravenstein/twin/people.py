@@ -334,14 +334,9 @@ class _Block:
             self.seasons["other"].between(g, np.full(count, start), end),
         )
         pull = s.at("area_pull", start)
-        kinds = [
-            np.array([pull[part][kind] for kind in KINDS]) for part in ("work", "formal_study")
-        ]
-        area = np.where(
-            reason == _STUDY,
-            pick(g, kinds[1][self.areas.kind] * self.areas.size, count),
-            pick(g, kinds[0][self.areas.kind] * self.areas.size, count),
-        )
+        kinds = [np.array([pull[part][k] for k in KINDS]) for part in ("formal_study", "work")]
+        drawn = [pick(g, kind[self.areas.kind] * self.areas.size, count) for kind in kinds]
+        area = np.where(reason == _STUDY, *drawn)
         stay = self._stay(reason, start)
         brief = (g.random(count) < s.at("migrant_switchers", start)["arrival"]) & (stated == 1)
         days = self._switcher_days(count, start)

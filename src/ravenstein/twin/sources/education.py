@@ -21,6 +21,7 @@ _STUDY = REASONS.index("formal_study")
 _BEGIN, _REFERENCE = (9, 20), (12, 1)  # of an academic year: first day, and day of the return
 _SCHOOL_DAY, _SCHOOL_AGES = (1, 20), (5, 16)
 _EARLIEST = 1880
+_EUROPEAN = (1, 2)  # places in CITIZENSHIPS
 _EIGHTEEN, _SEVENTEEN, _SIXTEEN = 6575, 6210, 5844  # years in days
 
 
@@ -110,64 +111,77 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
         listed: Addresses on the patient register, to which students are linked.
     """
     g = world.generator("students")
-    size = rows["person"].size
-    abroad = rows["home"] < 0
-    missed, ever = world.at("students_missed"), np.zeros(size, dtype=np.bool_)
-    # one more, which is false, for those who do not study: their place is -1
-    returned, at_home, linked, stays_on = (
-        np.append(g.random(size) < share, False)
-        for share in (
-            1 - np.where(abroad, missed["abroad"], missed["country"]),
-            world.at("students_term_at_home"),
-            world.at("students_linked"),
-            world.at("students_stay_on"),
-        )
-    )
-    number = world.records("higher_education_students", size)
-    told = np.minimum(rows["since"], world.journeys.horizon)
-    identity = world.identity(g, "higher_education_students", rows["person"], told)
-    citizenship = world.persons["citizenship"][rows["person"]]
-    domicile = np.where(abroad, np.where(np.isin(citizenship, (1, 2)), 1, 2), 0)
-    tables: list[pa.Table] = []
-    seen: dict[str, pa.Table] = {}
-    h = world.homes
+    chances = _chances(world, g, rows)
+    returns, seen = [], {"truth_students": _truth(world, rows)}
     for year in range(world.settings.scale.first - 1, world.settings.scale.last + 1):
-        when = day(year, *_REFERENCE)
-        live = h.on(when)
-        place = studying(rows, h.person[live], when)
-        late = studying(rows | {"until": rows["until"] + 365}, h.person[live], when)
-        place = np.where((place < 0) & (late >= 0) & stays_on[late], late, place)
-        kept = returned[place]
-        live, place = live[kept], place[kept]
-        ever[place] = True
-        away = (rows["home"][place] >= 0) & (rows["home"][place] != h.area[live])
-        wrong = np.flatnonzero(at_home[place] & away)
-        term, postcode = h.area[live].copy(), h.postcode[live].copy()
-        term[wrong] = rows["home"][place][wrong]
-        postcode[wrong] = world.some_postcode(g, term[wrong])
-        own = pa.array(place)
-        tables.append(
-            pa.table(
-                {
-                    "year": np.full(place.size, year),
-                    "record": number[place],
-                    **{name: values.take(own) for name, values in identity.items()},
-                    "domicile": label(domicile[place], DOMICILES),
-                    "home_area": world.areas(rows["home"][place]),
-                    "term_area": world.areas(term),
-                    "term_postcode": world.postcodes(
-                        g, "higher_education_students", postcode, term
-                    ),
-                }
-            )
-        )
+        found = _return_of(world, g, rows, chances, year)
+        returns.append(found)
         if year + 1 in world.years():
-            found = linked[place]
-            seen[f"student_addresses/{year + 1}"] = _by_patient(
-                world, listed, rows["person"][place][found], term[found], year + 1
-            )
-    seen["higher_education_students"] = joined(tables)
-    seen["truth_students"] = pa.table(
+            linked = chances["linked"][found["place"]]
+            where = {
+                "person": rows["person"][found["place"]][linked],
+                "area": found["area"][linked],
+            }
+            seen[f"student_addresses/{year + 1}"] = _by_patient(world, listed, where, year + 1)
+    found = stacked(returns)
+    place, person = found["place"], rows["person"]
+    number = world.records("higher_education_students", person.size)
+    told = np.minimum(rows["since"], world.journeys.horizon)
+    identity = world.identity(g, "higher_education_students", person, told)
+    european = np.isin(world.persons["citizenship"][person], _EUROPEAN)
+    domicile = np.where(rows["home"] >= 0, 0, np.where(european, 1, 2))
+    seen["higher_education_students"] = pa.table(
+        {
+            "year": found["year"],
+            "record": number[place],
+            **{name: values.take(pa.array(place)) for name, values in identity.items()},
+            "domicile": label(domicile[place], DOMICILES),
+            "home_area": world.areas(rows["home"][place]),
+            "term_area": world.areas(found["area"]),
+            "term_postcode": world.postcodes(
+                g, "higher_education_students", found["postcode"], found["area"]
+            ),
+        }
+    )
+    ever = np.unique(place)
+    return Seen(seen, {"higher_education_students": (number[ever], person[ever])})
+
+
+def _chances(world: World, g: np.random.Generator, rows: Columns) -> Columns:
+    """Draw once for each course what the returns make of it; one more, false, is for no course."""
+    size, missed = rows["person"].size, world.at("students_missed")
+    shares = {
+        "returned": 1 - np.where(rows["home"] < 0, missed["abroad"], missed["country"]),
+        "at_home": world.at("students_term_at_home"),
+        "linked": world.at("students_linked"),
+        "stays_on": world.at("students_stay_on"),
+    }
+    return {name: np.append(g.random(size) < share, False) for name, share in shares.items()}
+
+
+def _return_of(
+    world: World, g: np.random.Generator, rows: Columns, chances: Columns, year: int
+) -> Columns:
+    """Return who is in a year's return: place of the course, area and postcode in term time."""
+    h, when = world.homes, day(year, *_REFERENCE)
+    live = h.on(when)
+    place = studying(rows, h.person[live], when)
+    late = studying(rows | {"until": rows["until"] + 365}, h.person[live], when)
+    place = np.where((place < 0) & chances["stays_on"][late], late, place)
+    returned = chances["returned"][place]
+    live, place = live[returned], place[returned]
+    area, postcode = h.area[live].copy(), h.postcode[live].copy()
+    home = rows["home"][place]
+    wrong = np.flatnonzero(chances["at_home"][place] & (home >= 0) & (home != area))
+    area[wrong] = home[wrong]
+    postcode[wrong] = world.some_postcode(g, area[wrong])
+    return {
+        "year": np.full(place.size, year), "place": place, "area": area, "postcode": postcode,
+    }  # fmt: skip
+
+
+def _truth(world: World, rows: Columns) -> pa.Table:
+    return pa.table(
         {
             "person": (world.number << 32) + rows["person"],
             "since": dates(rows["since"]),
@@ -175,24 +189,24 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
             "home_area": world.areas(rows["home"]),
         }
     )
-    return Seen(seen, {"higher_education_students": (number[ever], rows["person"][ever])})
 
 
-def _by_patient(world: World, listed: Columns, person: Ints, area: Ints, mid_year: int) -> pa.Table:
+def _by_patient(world: World, listed: Columns, where: Columns, mid_year: int) -> pa.Table:
     """Return term-time addresses by the number on the patient register at mid-year."""
     on = on_list(listed, day(mid_year, 7, 1))
     on = on[listed["key"][on] == listed["person"][on]]
-    order = np.argsort(listed["person"][on], kind="stable")
-    on = on[order]
-    place = np.minimum(np.searchsorted(listed["person"][on], person), max(on.size - 1, 0))
-    found = listed["person"][on][place] == person if on.size else np.zeros(0, dtype=np.bool_)
+    on = on[np.argsort(listed["person"][on], kind="stable")]
+    # one more, which is nobody
+    patient, row = np.append(listed["person"][on], -1), np.append(listed["record"][on], -1)
+    place = np.searchsorted(listed["person"][on], where["person"])
+    found = patient[place] == where["person"]
     record = world.records("patient_register", int(listed["record"].max(initial=0)) + 1)
-    number = record[listed["record"][on][place[found]]]
+    number = record[row[place[found]]]
     order = np.argsort(number)
     return pa.table(
         {
             "person": pa.array(number[order]).cast(pa.string()),
-            "area": world.areas(area[found][order]),
+            "area": world.areas(where["area"][found][order]),
         }
     )
 
