@@ -13,7 +13,11 @@ from ravenstein.console import say
 def twin(  # noqa: PLR0913  (each an option of the command)
     scale: Annotated[str, typer.Argument(metavar="SCALE", help="small, region or uk.")],
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of the twin, new or empty.")
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of the twin: new, empty, or an earlier twin, which is replaced.",
+        ),
     ],
     *,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1885,

@@ -129,7 +129,7 @@ def homes_of(of):
 
 def at(lived, when):
     """Return the homes of a day: its movers are where they were, its newborn not there yet."""
-    return lived[(lived.since < when) & (lived.until >= when)]
+    return lived[(lived.since <= when) & (lived.until > when)]
 
 
 def snapshot(tables, year, register=None):
@@ -157,11 +157,11 @@ def test_snapshots_are_the_population(of, perfect, lived):
     civil, terms = view(of, PATIENTS, patient_special=1), of.residents.terms
     assert civil[PATIENTS].who.is_unique
     for year in YEARS:
-        rows, when = snapshot(perfect[PATIENTS], year), day(year, 7, 1)
+        rows, when = snapshot(perfect[PATIENTS], year), day(year, 6, 30)
         here = at(lived, when)
         assert counted(rows, year) == cells(of, of.residents.population, year)
         assert keys(rows, "who", "area") == keys(here, "who", "area")
-        serve = terms["person"][(terms["start"] < when) & (terms["end"] >= when)]
+        serve = terms["person"][(terms["start"] <= when) & (terms["end"] > when)]
         assert here.who.isin(serve).sum() > 30
         others = here[~here.who.isin(serve)]
         assert keys(snapshot(civil, year), "who", "area") == keys(others, "who", "area")
@@ -225,7 +225,7 @@ def test_students_are_those_who_study_and_live_here(of, perfect, lived):
         assert len(here) > 200
         assert keys(rows[rows.year == year], *columns) == keys(here, *columns)
         if year < 2012:  # those who have left the country by mid-year are on no list
-            here = here[here.who.isin(at(lived, day(year + 1, 7, 1)).who)]
+            here = here[here.who.isin(at(lived, day(year + 1, 6, 30)).who)]
             linked = snapshot(perfect[STUDENTS], year + 1, perfect[PATIENTS][PATIENTS])
             assert keys(linked, "who", "area") == keys(here, "who", "area")
     assert (rows.home_area.isna() == (rows.domicile != "country")).all()
@@ -328,8 +328,8 @@ def test_the_list_holds_people_who_left_or_died(of, lived, name, value, ends):
     """A share for good; or t days later, exp(−t/m) of them. They are all that inflates the list."""
     tables = view(of, PATIENTS, **{name: value})
     for year in (2009, 2012):
-        when = day(year, 7, 1)
-        here, before = at(lived, when), lived[lived.until < when]
+        when = day(year, 6, 30)
+        here, before = at(lived, when), lived[lived.until <= when]
         gone = before[~before.who.isin(here.who)].drop_duplicates("who", keep="last")
         gone = gone[gone.ends == ends]
         chance = 0.25 if value < 1 else np.exp(-(when - gone.until) / value)
@@ -466,7 +466,7 @@ def test_pupils_who_left_are_returned_for_some_time():
     rows = view(of, PUPILS, schools_stay_on=300)[PUPILS]
     for year in YEARS:  # the first census after they left; the first one's, after any time
         when = day(year, 1, 20)
-        gone = lived[(lived.ends == "left") & (lived.until < when) & ~lived.who.isin(
+        gone = lived[(lived.ends == "left") & (lived.until <= when) & ~lived.who.isin(
             at(lived, when).who)].drop_duplicates("who", keep="last")  # fmt: skip
         gone = gone[(gone.until >= when - 366) | (year == 2008)]
         age = ages(gone.birth, day(year - 1, 8, 31))

@@ -14,9 +14,11 @@ from ravenstein.twin.homes import addresses, homes
 from ravenstein.twin.journeys import journeys
 from ravenstein.twin.names import names
 from ravenstein.twin.people import (
+    BIRTH_COUNTRIES,
     CITIZENSHIPS,
     FAR,
     REASONS,
+    SEXES,
     SPECIAL,
     residents,
 )
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
     Columns = dict[str, NDArray[Any]]
 
-BIRTH_COUNTRIES = ("country", *CITIZENSHIPS[1:])
 _MERGE_EVERY = 64
 
 
@@ -183,7 +184,7 @@ def _flows(
         "citizenship": label(columns["citizenship"], CITIZENSHIPS),
         "reason": label(columns["reason"], REASONS),
         "age": columns["age"],
-        "sex": label(columns["sex"] - 1, ("M", "F")),
+        "sex": label(columns["sex"] - 1, SEXES),
         "area": label(columns["area"], codes),
         "persons": columns["count"],
     }
@@ -195,7 +196,7 @@ def _cells(values: NDArray[np.int64], first: int, codes: tuple[str, ...]) -> pa.
     return pa.table(
         {
             "area": label(area, codes),
-            "sex": label(sex, ("M", "F")),
+            "sex": label(sex, SEXES),
             "age": age,
             "year": year + first,
             "persons": values[year, area, sex, age],
@@ -215,11 +216,11 @@ def _people(lived: Residents, travelled: Journeys, number: int) -> pa.Table:
     return pa.table(
         {
             "person": (number << 32) + np.arange(size),
-            "sex": label(persons["sex"] - 1, ("M", "F")),
-            "birth_date": pa.array(persons["birth"].astype(np.int32)).cast(pa.date32()),
+            "sex": label(persons["sex"] - 1, SEXES),
+            "birth_date": dates(persons["birth"]),
             "citizenship": label(persons["citizenship"], CITIZENSHIPS),
             "birth_country": label(country, BIRTH_COUNTRIES),
-            "death_date": pa.array(death.astype(np.int32), mask=unknown).cast(pa.date32()),
+            "death_date": dates(np.where(unknown, FAR, death)),
             "asylum": asylum,
         }
     )
@@ -230,8 +231,8 @@ def _special(lived: Residents, number: int) -> pa.Table:
     return pa.table(
         {
             "person": (number << 32) + terms["person"],
-            "since": pa.array(terms["start"].astype(np.int32)).cast(pa.date32()),
-            "until": pa.array(terms["end"].astype(np.int32)).cast(pa.date32()),
+            "since": dates(terms["start"]),
+            "until": dates(terms["end"]),
             "special": label(terms["kind"], SPECIAL),
         }
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KINDS = ("city", "suburb", "coast", "rural", "industrial", "student")
 MODES = ("air", "sea", "tunnel", "land")
+LAND = 3  # the land border, behind which the Irish Republic lies
 CARRIERS = 3
 _NAMED = (
     # name, nation, kind, relative size

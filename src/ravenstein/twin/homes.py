@@ -52,12 +52,8 @@ class Homes:
     address: Ints
 
     def on(self, day: int | Ints) -> Ints:
-        """Return the rows of those who live there on a day, or on a day for each row.
-
-        As in the population figures, a day's movers are where they were, and its newborn and
-        arrivals are not there yet.
-        """
-        return np.flatnonzero((self.since < day) & (self.until >= day))
+        """Return the rows of those who live there at the end of a day, or of a day for each row."""
+        return np.flatnonzero((self.since <= day) & (self.until > day))
 
     @property
     def moved(self) -> NDArray[np.bool_]:

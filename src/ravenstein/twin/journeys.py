@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.twin.draws import Season, day, pick, short_term_days
-from ravenstein.twin.geography import CARRIERS, routes
+from ravenstein.twin.geography import CARRIERS, LAND, routes
 from ravenstein.twin.people import CITIZENSHIPS, FAR, REASONS, SPECIAL
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ UNDER_THREE, THREE_TO_TWELVE, TWELVE = 0, 1, 2
 """Stated length of the stay to come: under 3 months, 3 to 12, 12 or more."""
 
 THREE_MONTHS = 91
-_LAND = 3
 _TRAVEL_AGES = (5, 16, 25, 45, 65, 75)
 ALIKE = 1 << 20  # more than any day: person × ALIKE + day orders by both
 _STORED = dict.fromkeys(("arrival", "leg", "home", "reason", "stated", "carrier"), np.int8) | (
@@ -416,8 +415,8 @@ def _ways(
     size = route.size
     # passengers keep to land where they went by land, and the other way round
     other = (crossings["leg"] == BACK) & (g.random(size) >= habits["back"])
-    other = np.flatnonzero(other & (known.mode[route] != _LAND))
-    flown = np.where(known.mode == _LAND, 0, weights)
+    other = np.flatnonzero(other & (known.mode[route] != LAND))
+    flown = np.where(known.mode == LAND, 0, weights)
     route[other] = _routed(g, flown, groups[crossings["person"][other]])
     own = ((crossings["person"] + 1) * 2654435761 + route * 40503 >> 7) % CARRIERS
     loyal = g.random(size) < settings.at("usual_carrier", int(crossings["day"][0]))

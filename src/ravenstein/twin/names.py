@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ravenstein.twin.draws import day
+from ravenstein.twin.people import FAR
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,9 +26,7 @@ _ONSETS = (
 _MIDDLES = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
 _ENDS = ("ll", "n", "rd", "s", "t", "m", "ck", "rn", "sh", "nd")
 _SECONDS = ("", "er", "ing", "son", "ley", "man", "ova", "ski", "han", "ton")
-_GIVEN = 1600
 _MISTYPED = 3  # ways to mistype a name
-_NEVER = 10**6
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _lists() -> _Lists:
     surnames = [
         o + m + e + s for s in _SECONDS for o in _ONSETS for m in _MIDDLES for e in _ENDS
     ]  # fmt: skip
-    given = [o + m + e for e in _ENDS for o in _ONSETS for m in _MIDDLES][:_GIVEN]
+    given = [o + m + e for e in _ENDS for o in _ONSETS for m in _MIDDLES]
     first, second = _with_errors(surnames), _with_errors(given)
     return _Lists(pa.array([*first, *second]), len(surnames), len(given), len(first))
 
@@ -106,7 +107,7 @@ def names(settings: Settings, generator: np.random.Generator, persons: Columns, 
     changes = (persons["sex"] == 2) & (wait < 25)
     married = persons["birth"] + (20 + np.where(changes, wait, 0)) * 365.25
     given = (_LISTS.given * g.random(size) ** 2).astype(np.int64)
-    return Names(own, np.where(changes, married, _NEVER).astype(np.int64), later, given)
+    return Names(own, np.where(changes, married, FAR).astype(np.int64), later, given)
 
 
 def typed(
@@ -133,7 +134,7 @@ def typed(
     surname = np.where(changed, known.later[person], known.surname[person])
     given = known.given[person]
     wrong = np.flatnonzero(g.random(person.size) < errors.mistyped)
-    kinds = settings.parameters["error_kinds"].values[0][1]
+    kinds = settings.at("error_kinds", day(settings.scale.first, 1, 1))
     in_given = g.random(wrong.size) < kinds["given_name"]
     error = g.integers(1, _MISTYPED + 1, wrong.size)
     surname[wrong[~in_given]] += error[~in_given] * _LISTS.surnames
@@ -174,7 +175,7 @@ def birth_dates(
     swapped = (years.astype("datetime64[M]") + of_month % 12).astype("datetime64[D]") + month
     # the same day of another year (of 29 February, 1 March)
     moved = (months + 12 * g.choice([-1, 1], wrong.size)).astype("datetime64[D]") + of_month
-    share = settings.parameters["error_kinds"].values[0][1]["day_and_month"]
+    share = settings.at("error_kinds", day(settings.scale.first, 1, 1))["day_and_month"]
     swap = (of_month < 12) & (of_month != month) & (g.random(wrong.size) < share)
     found = np.where(swap, swapped.astype(np.int64), moved.astype(np.int64))
     birth = birth.copy()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Columns = dict[str, NDArray[Any]]
 
 CITIZENSHIPS = ("british", "eu15", "eu8", "old_commonwealth", "new_commonwealth", "other")
+BIRTH_COUNTRIES = ("country", *CITIZENSHIPS[1:])
+OUTSIDE_EU = 3  # citizenships from this place on
+SEXES = ("M", "F")
 REASONS = (
     "definite_job", "looking_for_work", "accompany_join", "formal_study", "other",
     "holiday", "business", "visit_friends",

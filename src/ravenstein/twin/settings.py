@@ -60,6 +60,7 @@ _UNIT_RANGES = {
     "shares": (0.0, 1.0),
     "per person-year": (0.0, 1.0),
     "switch": (0.0, 1.0),
+    "share below 1": (0.0, 0.99),
 }
 _ABOVE_0 = (
     "visits per person-year",
@@ -194,7 +195,7 @@ def settings(
         if name in keys:
             chosen = _rescaled(chosen, name, value, where)
         elif name in entries:
-            dated = _dated(value)
+            dated = _dated(value, where)
             if len(dated) > 1 and name in _undated():
                 raise ParameterError(
                     f"Parameter {name!r} has one value for all years.",
@@ -233,14 +234,23 @@ def _refuse_unknown(views: Sequence[str]) -> None:
         )
 
 
-def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
+def _dated(value: Any, where: str) -> tuple[tuple[dt.date, Any], ...]:
     """Return values with their first days: one for all days, or as the user dates them."""
     if (
         isinstance(value, list)
         and value
         and all(isinstance(part, dict) and set(part) == {"from", "value"} for part in value)
     ):
-        given = sorted((part["from"], part["value"]) for part in value)
+        days = [part["from"] for part in value]
+        if any(type(one) is not dt.date for one in days) or len(set(days)) < len(days):
+            raise ParameterError(
+                "Values begin on days.",
+                expected="from = 2009-01-01, without quotes and time, each day once",
+                found=", ".join(str(one) for one in days)[:80],
+                where=where,
+                fix="Write each day as in the expected form.",
+            )
+        given = sorted(((part["from"], part["value"]) for part in value), key=lambda part: part[0])
         return ((_START, given[0][1]), *given) if given[0][0] > _START else tuple(given)
     return ((_START, value),)
 
@@ -249,7 +259,10 @@ def _dated(value: Any) -> tuple[tuple[dt.date, Any], ...]:
 def _undated() -> frozenset[str]:
     """Return the names of parameters that sources take once for all years."""
     files = (load_parameters(_HERE / f"{name}.toml") for name in _ONCE)
-    return frozenset(name for file in files for name in file.entries) | {"border_renewed"}
+    return frozenset(name for file in files for name in file.entries) | {
+        "border_renewed",
+        "survey_unsampled",
+    }
 
 
 def _perfect(entries: dict[str, Parameter]) -> dict[str, Any]:
@@ -328,6 +341,8 @@ def _out_of_range(unit: str, key: str, number: Any) -> str:
         return f"{number} outside {low:g} to {high:g}"
     if unit == "switch" and number not in (0, 1):
         return f"{number}, which is neither 0 nor 1"
+    if unit == "persons" and number != int(number):
+        return f"{number}, which is no whole number"
     if number == 0 and unit in _ABOVE_0 and key != "children":
         return "0, which must be above 0"
     return ""

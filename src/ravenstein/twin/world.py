@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
-from ravenstein.twin.draws import age_at, age_on, day, pick
+from ravenstein.twin.draws import age_at, age_on, day, pick, shuffled
 from ravenstein.twin.journeys import OUT, area_of_residence
 from ravenstein.twin.names import Errors, birth_dates, typed
-from ravenstein.twin.people import FAR
+from ravenstein.twin.people import FAR, SEXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,10 +69,12 @@ class World:
 
         They are without order, and others in each source: nobody can be followed by them.
         """
-        half, first = step_generator(self.seed, f"twin/records/{source}").integers(2**45, size=2)
-        own = (self.number << 22) + np.arange(size)  # one-to-one among 2^46 numbers
-        mixed = own.astype(np.uint64) * np.uint64(half * 2 + 1) + np.uint64(first)
-        return (mixed % np.uint64(2**46)).astype(np.int64)
+        return self.numbered(source, (self.number << 22) + np.arange(size))
+
+    def numbered(self, source: str, numbers: Ints) -> Ints:
+        """Return a source's own numbers for whole numbers, one for one below 2^46."""
+        salts = step_generator(self.seed, f"twin/records/{source}").integers(2**45, size=3)
+        return shuffled(numbers, salts)
 
     def identity(
         self, generator: np.random.Generator, source: str, person: Ints, when: Ints
@@ -92,7 +94,7 @@ class World:
             "surname": surname,
             "given_name": given,
             "birth_date": birth_dates(self.settings, generator, born, when, errors),
-            "sex": label(self.journeys.persons["sex"][person] - 1, ("M", "F")),
+            "sex": label(self.journeys.persons["sex"][person] - 1, SEXES),
         }
 
     def age(self, person: Ints, when: int | Ints) -> Ints:
@@ -145,6 +147,11 @@ class World:
             "person": c["person"][rows], "start": start, "end": start + c["nights"][rows],
             "reason": c["reason"][rows].astype(np.int64), "area": np.where(area >= 0, area, drawn),
         }  # fmt: skip
+
+    def arrived(self, rows: Ints) -> Ints:
+        """Return the day of the latest arrival to live here for some homes, long ago for none."""
+        spells, spell = self.residents.spells, self.homes.spell[rows]
+        return np.where(spells["arrived"][spell] == 1, spells["start"][spell], -FAR)
 
     def postcodes(
         self, generator: np.random.Generator, source: str, postcode: Ints, area: Ints

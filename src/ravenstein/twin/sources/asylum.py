@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.twin.draws import pick
-from ravenstein.twin.people import FAR
+from ravenstein.twin.people import FAR, OUTSIDE_EU
 from ravenstein.twin.world import Seen, World, dates, groups, label, quarter, stacked
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ FIRST_AGES = (18, 30, 50, 70)
 
 _PROTECTION, _REFUSED, _WITHDRAWN, _ADMINISTRATIVE = 0, 2, 3, 4
 _ENFORCED, _VOLUNTARY, _NONE = 0, 1, -1
-_OUTSIDE_EU = 3  # citizenships from this place on
 _ADULT = 18
 
 
@@ -149,7 +148,7 @@ def _other_returns(world: World) -> Columns:
     g = world.generator("returns")
     spells, shares = world.residents.spells, world.at("returns_others")
     person, when = spells["person"], spells["end"]
-    outside = world.persons["citizenship"][person] >= _OUTSIDE_EU
+    outside = world.persons["citizenship"][person] >= OUTSIDE_EU
     outside &= world.persons["asylum"][person] == 0
     drawn = g.random(person.size)
     kind = np.where(drawn < shares["enforced"], _ENFORCED, _VOLUNTARY)

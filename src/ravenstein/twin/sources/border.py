@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.geography import CARRIERS, routes
+from ravenstein.twin.geography import CARRIERS, LAND, routes
 from ravenstein.twin.names import Errors, Names, birth_dates, typed
+from ravenstein.twin.people import SEXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NATIONALITY = ("GBR", "FRA", "POL", "AUS", "IND", "CHN")
 """A document's country, by citizenship."""
-
-_LAND = 3
 
 
 def covered(
@@ -46,7 +45,7 @@ def covered(
     connected = np.where(by_carrier, place < coverage, draws < coverage)
     outbound = daily.at("border_outbound", c["day"])
     connected &= (c["arrival"] == 1) | (g.random(size) < outbound)
-    land = known.mode[c["route"]] == _LAND
+    land = known.mode[c["route"]] == LAND
     return np.asarray(np.where(land, draws < daily.at("border_land", c["day"]), connected))
 
 
@@ -110,7 +109,7 @@ def movements(
             "surname": surname,
             "given_name": given,
             "birth_date": birth,
-            "sex": _coded(journeys.persons["sex"][c["person"]] - 1, ("M", "F")),
+            "sex": _coded(journeys.persons["sex"][c["person"]] - 1, SEXES),
             "nationality": _coded(citizenship, NATIONALITY),
             "document": pa.compute.if_else(pa.array(unknown), None, numbers),
         }
@@ -127,7 +126,7 @@ def _queue(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the share connected before each carrier, and its own [routes, carriers]."""
     order = np.random.default_rng(2008).permutation(share.size * CARRIERS)  # who is ready first
-    weight = np.repeat(np.where(mode == _LAND, 0, share) / CARRIERS, CARRIERS)
+    weight = np.repeat(np.where(mode == LAND, 0, share) / CARRIERS, CARRIERS)
     weight /= weight.sum()
     before = np.empty(weight.size)
     before[order] = np.cumsum(weight[order]) - weight[order]

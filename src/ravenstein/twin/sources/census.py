@@ -137,19 +137,12 @@ def _missed(
     person, area = h.person[live], h.area[live]
     of_kind = np.array([odds[kind] for kind in KINDS])[world.places.areas.kind[area]]
     foreign = np.where(world.persons["citizenship"][person] > 0, odds["foreign"], 1.0)
-    recent = np.where(arrived(world, live) > when - _YEAR, odds["recent"], 1.0)
+    recent = np.where(world.arrived(live) > when - _YEAR, odds["recent"], 1.0)
     chance = _chance(world, live, when, "census_missed", of_kind * foreign * recent)
     address = h.address[live]
     together = fixed(address, world.seed, year, 1) < world.at("census_household", when)
     draw = np.where(together, fixed(address, world.seed, year, 2), g.random(live.size))
     return np.asarray(draw < chance)
-
-
-def arrived(world: World, rows: Ints) -> Ints:
-    """Return the day of the latest arrival to live here for homes, long ago for none."""
-    spells = world.residents.spells
-    spell = world.homes.spell[rows]
-    return np.where(spells["arrived"][spell] == 1, spells["start"][spell], -FAR)
 
 
 def _counted(
@@ -165,7 +158,7 @@ def _counted(
     chance = np.where(away, twice["students"], np.where(moved, twice["movers"], twice["others"]))
     again = np.flatnonzero(g.random(size) < chance)
     other = np.where(away, home, np.where(moved, h.area[before], h.area[live]))
-    gone = np.flatnonzero((h.ends == LEFT) & (h.until < when) & (h.until >= when - _LEFT_BEFORE))
+    gone = np.flatnonzero((h.ends == LEFT) & (h.until <= when) & (h.until > when - _LEFT_BEFORE))
     gone = gone[g.random(gone.size) < world.at("census_left", when)]
     elsewhere = away & (g.random(size) < world.at("census_elsewhere", when))
     area, address = h.area[live].copy(), h.address[live].copy()
@@ -198,17 +191,17 @@ def _records(
     h, (year, when) = world.homes, date
     person, home = forms["person"], forms["home"]
     size = person.size
-    came = arrived(world, home)
+    came = world.arrived(home)
     year_of = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     abroad = world.persons["birth_country"][person] > 0
     # where they lived a year before
     earlier = when - _YEAR
     key = h.person * FAR + h.since
-    place = np.searchsorted(key, person * FAR + earlier) - 1
-    there = (place >= 0) & (h.person[place] == person) & (h.until[place] >= earlier)
+    place = np.searchsorted(key, person * FAR + earlier, side="right") - 1
+    there = (place >= 0) & (h.person[place] == person) & (h.until[place] > earlier)
     area_then = np.where(there, h.area[place], -1)
     ago = np.where(there, np.where(area_then == forms["area"], 0, 1), 2)
-    ago = np.where(world.persons["birth"][person] >= earlier, 3, ago)
+    ago = np.where(world.persons["birth"][person] > earlier, 3, ago)
     number = world.records("census_records", before + size)[before:]
     return pa.table(
         {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.draws import day, pick
+from ravenstein.twin.draws import MID_YEAR, day, pick
 from ravenstein.twin.people import REASONS
 from ravenstein.twin.sources.patients import on_list
 from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
@@ -193,7 +193,7 @@ def _truth(world: World, rows: Columns) -> pa.Table:
 
 def _by_patient(world: World, listed: Columns, where: Columns, mid_year: int) -> pa.Table:
     """Return term-time addresses by the number on the patient register at mid-year."""
-    on = on_list(listed, day(mid_year, 7, 1))
+    on = on_list(listed, day(mid_year, *MID_YEAR))
     on = on[listed["key"][on] == listed["person"][on]]
     on = on[np.argsort(listed["person"][on], kind="stable")]
     # one more, which is nobody
@@ -242,7 +242,7 @@ def pupils(world: World) -> Seen:
     for year in world.years():
         age = year - 1 - _EARLIEST - born
         when = day(year, *_SCHOOL_DAY)
-        on = (known < when) & (until >= when) & (age >= _SCHOOL_AGES[0]) & (age < _SCHOOL_AGES[1])
+        on = (known <= when) & (until > when) & (age >= _SCHOOL_AGES[0]) & (age < _SCHOOL_AGES[1])
         rows = _once(np.flatnonzero(on & ~independent[person]), person)
         pupil = person[rows]
         ever[pupil] = True

@@ -10,9 +10,8 @@ import pyarrow as pa
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import day, fixed
 from ravenstein.twin.homes import DWELLINGS, Addresses
-from ravenstein.twin.people import CITIZENSHIPS, FAR
+from ravenstein.twin.people import BIRTH_COUNTRIES, CITIZENSHIPS, FAR, SEXES
 from ravenstein.twin.settings import WAVES
-from ravenstein.twin.sources.census import arrived
 from ravenstein.twin.sources.education import studying
 from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from ravenstein.twin.settings import Settings
     from ravenstein.twin.world import Columns, Ints
-
-BIRTH_COUNTRIES = ("country", *CITIZENSHIPS[1:])
 
 _WORKING_AGES = (20, 25, 35, 50, 60, 65)
 _PROXY_AGES = (25, 65)
@@ -111,7 +108,6 @@ def labour_force(world: World, courses: Columns) -> Seen:
     entering = offsets(world.settings, world.seed)
     residue = h.address % interval
     silent = np.concatenate([[0.0], world.at("labour_force_nonresponse")])
-    served = _Served(world)
     panel, counts = [], []
     for number, start in enumerate(quarters(world.settings)):
         middle = start + _MIDDLE
@@ -123,11 +119,11 @@ def labour_force(world: World, courses: Columns) -> Seen:
         wave = waves[residue[live]]
         # who takes part in the fifth wave has taken part in all before it
         willing = fixed(h.address[live], world.seed, number - wave, 13) >= silent[wave]
-        settled = arrived(world, live) <= middle - world.at("labour_force_new")
+        settled = world.arrived(live) <= middle - world.at("labour_force_new")
         chosen = np.flatnonzero((wave > 0) & willing & settled)
         foreign = world.persons["birth_country"][h.person[live[chosen]]] > 0
         answers = g.random(chosen.size) >= foreign * world.at("labour_force_foreign")
-        chosen = chosen[answers & ~served.on(h.person[live[chosen]], middle)]
+        chosen = chosen[answers & ~_outside(world, h.person[live[chosen]], middle)]
         panel.append(
             {
                 "home": live[chosen], "wave": wave[chosen], "works": works[chosen],
@@ -142,18 +138,11 @@ def labour_force(world: World, courses: Columns) -> Seen:
     )
 
 
-class _Served:
-    """Who serves in the armed forces or in prison, and is outside the survey."""
-
-    def __init__(self, world: World) -> None:
-        terms = world.residents.terms
-        outside = int(world.at("labour_force_special"))  # 0: nobody is
-        self.terms = {name: values[: values.size * outside] for name, values in terms.items()}
-
-    def on(self, person: Ints, when: int) -> NDArray[np.bool_]:
-        """Return who of some persons serves on a day."""
-        serves = (self.terms["start"] < when) & (self.terms["end"] >= when)
-        return np.isin(person, self.terms["person"][serves])
+def _outside(world: World, person: Ints, when: int) -> NDArray[np.bool_]:
+    """Return who of some persons serves in the armed forces or in prison, outside the survey."""
+    terms = world.residents.terms
+    serves = (terms["start"] <= when) & (terms["end"] > when)
+    return np.isin(person, terms["person"][serves]) & bool(world.at("labour_force_special"))
 
 
 def _interviews(
@@ -174,7 +163,7 @@ def _interviews(
     mistaken = proxy & (g.random(size) < errors["employed"])
     told = world.persons["birth_country"][person].copy()
     told[proxy & (g.random(size) < errors["birth_country"])] = 0
-    came = arrived(world, home)
+    came = world.arrived(home)
     year = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     table = pa.table(
         {
@@ -182,8 +171,8 @@ def _interviews(
             "record": records[number],
             "wave": panel["wave"],
             "area": world.areas(h.area[home]),
-            "address": address,
-            "sex": label(world.persons["sex"][person] - 1, ("M", "F")),
+            "address": world.numbered("labour_force_addresses", address),
+            "sex": label(world.persons["sex"][person] - 1, SEXES),
             "age": np.clip(age, 0, _OPEN_AGE),
             "birth_country": label(told, BIRTH_COUNTRIES),
             "citizenship": label(world.persons["citizenship"][person], CITIZENSHIPS),

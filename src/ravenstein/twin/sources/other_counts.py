@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.draws import day
-from ravenstein.twin.geography import routes
+from ravenstein.twin.draws import MID_YEAR, day
+from ravenstein.twin.geography import LAND, routes
 from ravenstein.twin.journeys import MOVE
-from ravenstein.twin.people import CITIZENSHIPS, SPECIAL
+from ravenstein.twin.people import BIRTH_COUNTRIES, CITIZENSHIPS, SEXES, SPECIAL
 from ravenstein.twin.sources import asylum, permits
-from ravenstein.twin.sources.labour_force import BIRTH_COUNTRIES
 from ravenstein.twin.tally import AGES
 from ravenstein.twin.world import Seen, World, dates, groups, label, stacked
 
@@ -25,22 +24,21 @@ if TYPE_CHECKING:
     from ravenstein.twin.settings import Settings
     from ravenstein.twin.world import Columns, Ints
 
-_SEXES = ("M", "F")
 _FLOWS = ("emigration", "immigration")
 _IRISH_AGES = (15, 25, 45, 65)
-_LAND = 3
 _APRIL = (4, 15)
+_UNITED_KINGDOM = 60_000_000  # people, the size at which the rounding is published
 _QUARTERLY = {"quarter": "date", "citizenship": CITIZENSHIPS}
 _CASES = {
     "applicant": asylum.APPLICANTS,
     "age_group": ("0-17", "18-29", "30-49", "50-69", "70+"),
-    "sex": _SEXES,
+    "sex": SEXES,
 }
-_GRANTS = {"age_group": _CASES["age_group"], "sex": _SEXES}
+_GRANTS = {"age_group": _CASES["age_group"], "sex": SEXES}
 
 COUNTED: Mapping[str, Mapping[str, Any]] = {
     "irish_migration": {
-        "year": "number", "direction": _FLOWS, "sex": _SEXES,
+        "year": "number", "direction": _FLOWS, "sex": SEXES,
         "age_group": ("0-14", "15-24", "25-44", "45-64", "65+"),
     },
     "asylum_applications": _QUARTERLY | _CASES | {"location": asylum.APPLIED_AT},
@@ -50,11 +48,11 @@ COUNTED: Mapping[str, Mapping[str, Any]] = {
     "citizenship_grants": _QUARTERLY | _GRANTS,
     "visas_issued": _QUARTERLY | {"category": permits.VISAS},
     "worker_registrations": {
-        "quarter": "date", "sex": _SEXES, "area": "area",
+        "quarter": "date", "sex": SEXES, "area": "area",
         "age_group": ("16-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"),
     },
     "special_counts": {
-        "year": "number", "area": "area", "special": SPECIAL, "sex": _SEXES, "age": "number",
+        "year": "number", "area": "area", "special": SPECIAL, "sex": SEXES, "age": "number",
     },
 }  # fmt: skip
 """The columns of each table: labels of codes, or what their numbers are."""
@@ -77,13 +75,8 @@ def counted_tables(
         found = counts[name]
         shown = {column: _shown(found[column], kind, places) for column, kind in columns.items()}
         tables[name] = pa.table(shown | {"persons": found["count"]})
-    to = settings.at("irish_rounding", day(settings.scale.first, 1, 1))
-    if to and "irish_migration" in tables:
-        irish = tables["irish_migration"]
-        rounded = (irish["persons"].to_numpy() + to // 2) // to * to
-        tables["irish_migration"] = irish.drop_columns("persons").append_column(
-            "persons", pa.array(rounded)
-        )
+    if "irish_migration" in tables:
+        tables["irish_migration"] = _rounded(settings, tables["irish_migration"])
     if "employment" in counts:
         tables["truth_employment"] = _employment(counts["employment"])
     return tables
@@ -99,6 +92,15 @@ def _shown(values: Ints, kind: Any, places: Addresses) -> pa.Array:
     return pa.array(values) if kind == "number" else label(values, kind)
 
 
+def _rounded(settings: Settings, irish: pa.Table) -> pa.Table:
+    """Return the Irish statistics rounded; cells that round to nothing are left out."""
+    size = settings.scale.people / _UNITED_KINGDOM
+    to = max(round(settings.at("irish_rounding", day(settings.scale.first, 1, 1)) * size), 1)
+    rounded = (irish["persons"].to_numpy() + to // 2) // to * to
+    irish = irish.set_column(irish.column_names.index("persons"), "persons", pa.array(rounded))
+    return irish.filter(pa.array(rounded > 0))
+
+
 def _employment(found: Columns) -> pa.Table:
     """Return residents and those in employment as two columns of one row."""
     names = ("quarter", "birth_country", "citizenship", "sex", "age")
@@ -112,7 +114,7 @@ def _employment(found: Columns) -> pa.Table:
             "quarter": dates(cell["quarter"]),
             "birth_country": label(cell["birth_country"], BIRTH_COUNTRIES),
             "citizenship": label(cell["citizenship"], CITIZENSHIPS),
-            "sex": label(cell["sex"] - 1, _SEXES),
+            "sex": label(cell["sex"] - 1, SEXES),
             "age": cell["age"],
             "persons": np.rint(persons).astype(np.int64),
             "employed": np.rint(employed).astype(np.int64),
@@ -132,16 +134,16 @@ def irish_migration(world: World) -> Seen:
     """
     g = world.generator("irish")
     c, size = world.journeys.crossings, world.persons["birth"].size
-    moves = (c["leg"] == MOVE) & (routes(world.settings).mode[c["route"]] == _LAND)
+    moves = (c["leg"] == MOVE) & (routes(world.settings).mode[c["route"]] == LAND)
     missed = world.at("irish_missed")
     found = []
     for year in world.years():
         before, after = day(year - 1, *_APRIL), day(year, *_APRIL)
         lived, lives = (_here(world, when, size) for when in (before, after))
-        during = moves & (c["day"] >= before) & (c["day"] < after)
+        during = moves & (c["day"] > before) & (c["day"] <= after)
         for flow, name in enumerate(_FLOWS):
             crossed = np.unique(c["person"][during & (c["arrival"] == flow)])
-            alive = (world.persons["birth"] < before) & (world.persons["death"] >= after)
+            alive = (world.persons["birth"] <= before) & (world.persons["death"] > after)
             changed = (lives & ~lived) if flow else (lived & ~lives)
             person = crossed[(alive & changed)[crossed]]
             person = person[g.random(person.size) >= missed[name]]
@@ -170,15 +172,15 @@ def special_counts(world: World) -> Seen:
     terms, h = world.residents.terms, world.homes
     found = []
     for year in world.years():
-        mid_year = day(year, 7, 1)
+        mid_year = day(year, *MID_YEAR)
         when = mid_year - world.at("special_lag")
-        serves = (terms["start"] < when) & (terms["end"] >= when)
+        serves = (terms["start"] <= when) & (terms["end"] > when)
         kind = np.zeros(world.persons["birth"].size, dtype=np.int64)
         kind[terms["person"][serves]] = terms["kind"][serves]
         live = h.on(when)
         live = live[kind[h.person[live]] > 0]
         person = h.person[live]
-        age = np.clip(world.age(person, mid_year - 1), 0, AGES - 1)
+        age = np.clip(world.age(person, mid_year), 0, AGES - 1)
         found.append(
             {
                 "year": np.full(live.size, year), "area": h.area[live], "special": kind[person],

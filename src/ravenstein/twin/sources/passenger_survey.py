@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import age_on, day, pick
-from ravenstein.twin.geography import MODES, Routes, areas, routes
+from ravenstein.twin.geography import LAND, MODES, Routes, areas, routes
 from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE, area_of_residence
-from ravenstein.twin.people import CITIZENSHIPS, REASONS
+from ravenstein.twin.people import CITIZENSHIPS, REASONS, SEXES
 from ravenstein.twin.truth import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ GROUPED = ("shift", "nonresponse", "minimums", "traffic", "unsampled")
 _BY_ROUTE = ("shift", "nonresponse", "traffic")
 FULL, MINIMUM, MIGRATION_SLOT = 1, 3, 4
 _NIGHT = 2
-_LAND = 3
 _EUROPE = (1, 2)  # places in CITIZENSHIPS
 
 
@@ -125,7 +124,7 @@ def interviews(
     shift = ((c["route"][rows] * 2 + direction) * drawn.days + when) * 3 + part
     framed = drawn.possible.ravel()[shift]
     # nobody counts passengers at the land border: they are in no table of the survey
-    uncounted = ~framed & (drawn.routes.mode[c["route"][rows]] == _LAND)
+    uncounted = ~framed & (drawn.routes.mode[c["route"][rows]] == LAND)
     passing = {
         "month": drawn.month(when),
         "route": c["route"][rows],
@@ -181,11 +180,11 @@ def _set_aside(
     residents, journeys = country
     c, seeks = journeys.crossings, residents.persons["asylum"] == 1
     (own,) = generator.spawn(1)
-    aside = np.zeros(journeys.resident.size, dtype=np.bool_)
-    share = settings.at("survey_asylum_missed", journeys.begin)
-    aside[: seeks.size] = seeks & (own.random(seeks.size) < share)
-    comes_to_live = (c["arrival"][rows] == 1) & (c["stated"][rows] == TWELVE)
-    return np.asarray(aside[c["person"][rows]] & comes_to_live)
+    draw = np.ones(journeys.resident.size)
+    draw[: seeks.size] = np.where(seeks, own.random(seeks.size), 1.0)
+    share = settings.daily("survey_asylum_missed", journeys.begin, journeys.horizon)
+    aside = draw[c["person"][rows]] < share[c["day"][rows] - journeys.begin]
+    return np.asarray(aside & (c["arrival"][rows] == 1) & (c["stated"][rows] == TWELVE))
 
 
 def _slots(
@@ -277,7 +276,7 @@ def _contacts(
             "flow": flow,
             "country": _label(np.where(minimum, -1, persons["abroad"][person] - 1), COUNTRIES),
             "citizenship": _label(persons["citizenship"][person], CITIZENSHIPS),
-            "sex": _label(persons["sex"][person] - 1, ("M", "F")),
+            "sex": _label(persons["sex"][person] - 1, SEXES),
             "age": _where(~minimum, age),
             "purpose": _label(np.where(minimum, -1, c["reason"][rows]), REASONS),
             "stay_stated": _label(stated, STATED),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.draws import day
+from ravenstein.twin.draws import MID_YEAR, day
 from ravenstein.twin.people import FAR
 from ravenstein.twin.world import Seen, World, dates, stacked
 
@@ -198,7 +198,7 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
     shown = pa.array(number).cast(pa.string())
     birth, sex = identity["birth_date"], identity["sex"]
     for year in world.years():
-        on = on_list(listed, day(year, 7, 1))
+        on = on_list(listed, day(year, *MID_YEAR))
         on = on[np.argsort(number[listed["record"][on]])]
         record = pa.array(listed["record"][on])
         rows[f"register_snapshot/{year}"] = pa.table(
@@ -213,5 +213,5 @@ def _views(world: World, g: np.random.Generator, listed: Columns, first: Ints) -
 
 
 def on_list(listed: Columns, when: int) -> Ints:
-    """Return the rows that are on the list on a day, counted as the population is."""
-    return np.flatnonzero((listed["since"] < when) & (listed["until"] >= when))
+    """Return the rows that are on the list at the end of a day."""
+    return np.flatnonzero((listed["since"] <= when) & (listed["until"] > when))

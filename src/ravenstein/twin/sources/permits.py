@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ravenstein.twin.draws import day
-from ravenstein.twin.people import MIGRANT_REASONS
+from ravenstein.twin.people import MIGRANT_REASONS, OUTSIDE_EU
 from ravenstein.twin.sources.asylum import FIRST_AGES, OUTCOMES
 from ravenstein.twin.world import Seen, World, groups, quarter, stacked
 
@@ -21,7 +21,7 @@ WORKER_AGES = (16, 18, 25, 35, 45, 55, 65)
 _BY_REASON = (0, 0, 1, 3, 3)  # grounds of settlement of MIGRANT_REASONS
 _VISA_BY_REASON = (0, 0, 1, 2, 3, 3, 3, 3)  # of REASONS
 _ASYLUM = 2
-_OUTSIDE_EU, _EU8 = 3, 2
+_EU8 = 2
 _SCHEME = (day(2004, 5, 1), day(2011, 5, 1))  # worker registration: first day, day after the last
 _SIX_MONTHS, _MONTH = 183, 30
 _WORK = (0, 1)
@@ -72,10 +72,9 @@ def _visas(world: World) -> Columns:
     g = world.generator("visas")
     rows = _long_and_short(world, g, _SIX_MONTHS)
     citizenship = world.journeys.persons["citizenship"][rows["person"]]
-    needs = np.flatnonzero(citizenship >= _OUTSIDE_EU)
-    unused = world.at("visas_unused")
-    spare = g.random(needs.size) < unused / (1 - unused) if unused < 1 else None
-    issued = needs if spare is None else np.concatenate([needs, needs[spare]])
+    needs = np.flatnonzero(citizenship >= OUTSIDE_EU)
+    # of all issued the share is unused: a geometric number of them for each that is used
+    issued = np.repeat(needs, g.geometric(1 - world.at("visas_unused"), needs.size))
     ahead = (g.random(issued.size) * world.at("visas_lead")).astype(np.int64)
     when = rows["start"][issued] - ahead
     category = np.array(_VISA_BY_REASON)[rows["reason"][issued]]
@@ -106,7 +105,7 @@ def _workers(world: World) -> Columns:
 def _settlement(world: World, cases: Columns) -> Columns:
     g = world.generator("settlement")
     rows = _long(world)
-    outside = world.persons["citizenship"][rows["person"]] >= _OUTSIDE_EU
+    outside = world.persons["citizenship"][rows["person"]] >= OUTSIDE_EU
     years = world.settings.shares("settlement_years", world.journeys.begin, MIGRANT_REASONS)
     when = rows["start"] + (years[rows["reason"]] * _YEAR).astype(np.int64)
     when += (g.exponential(1.0, when.size) * world.at("grants_lag")).astype(np.int64)
@@ -126,7 +125,7 @@ def _citizenship(world: World) -> Columns:
     spells, rates = world.residents.spells, world.at("citizenship_rate")
     person = spells["person"]
     citizenship = world.persons["citizenship"][person]
-    rate = np.where(citizenship >= _OUTSIDE_EU, rates["outside"], rates["inside"])
+    rate = np.where(citizenship >= OUTSIDE_EU, rates["outside"], rates["inside"])
     wait = g.exponential(1.0, person.size) * _YEAR / np.maximum(rate, 1e-9)
     when = spells["start"] + _SIX_YEARS + np.minimum(wait, 1e6).astype(np.int64)
     when += (g.exponential(1.0, person.size) * world.at("grants_lag")).astype(np.int64)
