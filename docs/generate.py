@@ -6,6 +6,7 @@ import argparse
 import difflib
 import inspect
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ from ravenstein import study
 from ravenstein.cli import app
 from ravenstein.core.parameters import load_parameters
 from ravenstein.tables.dictionary import TABLES
+from ravenstein.twin import settings as twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +104,24 @@ def parameter_pages() -> Iterator[str]:
             yield f"Source: {entry.source}.\n"
             if entry.note:
                 yield f"{entry.note}\n"
+    yield from scales()
+
+
+def scales() -> Iterator[str]:
+    """Yield the twin's scales, whose keys may be set as its parameters are."""
+    yield "## The twin's scales\n"
+    yield "A file of your own (`ravenstein twin --with FILE`) may hold any of these keys too.\n"
+    found = twin.scales()
+    text = (inspect.getdoc(twin.Scale) or "").partition("Args:")[2]
+    says = dict(re.findall(r"(\w+): ((?:.|\n\s{8})+)", text))
+    yield from rows(
+        ("Key", "What it is", *found),
+        *[
+            (f"`{key}`", " ".join(says[key].split()), *(getattr(s, key) for s in found.values()))
+            for key in says
+            if key != "name"
+        ],
+    )
 
 
 def value(given: Any) -> str:

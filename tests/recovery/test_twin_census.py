@@ -324,3 +324,40 @@ def test_proxies_and_their_errors(panel):
     assert not wrong[~young].any()
     abroad = (whole.birth_country != "country") & part.proxy
     assert near((part.birth_country == "country")[abroad].mean(), 0.4, abroad.sum())
+
+
+def test_employment_by_sex_age_citizenship_and_study(panel):
+    """Against the shares of the parameters, from dates of birth and courses themselves; people
+    keep their status for three years, so that a person is one draw."""
+    of, _ = panel
+    courses, when = education.courses(of), day(2010, 2, 15)
+    person = of.homes.person[of.homes.on(when)]
+    works = labour_force.employed(of, courses, person, when)
+    studies = np.isin(
+        person, courses["person"][(courses["since"] <= when) & (courses["until"] > when)]
+    )
+    age = age_on(of.persons["birth"][person], np.full(person.size, when))
+    sex, citizenship = (of.persons[name][person] for name in ("sex", "citizenship"))
+    shares, ratio = of.at("employment"), of.at("employment_ratio")
+    bounds = [16, 20, 25, 35, 50, 60, 65, 200]
+    for number, name in ((1, "male"), (2, "female")):
+        for low, high, share in zip(bounds, bounds[1:], shares[name], strict=False):
+            group = (sex == number) & (age >= low) & (age < high) & ~studies & (citizenship == 0)
+            assert near(works[group].mean(), share, group.sum()), (name, low)
+    for place, code in enumerate(CITIZENSHIPS):
+        group = (citizenship == place) & (sex == 1) & (age >= 35) & (age < 50) & ~studies
+        assert near(works[group].mean(), min(shares["male"][3] * ratio[code], 1), group.sum()), code
+    young = studies & (age >= 20) & (age < 25) & (citizenship == 0)
+    mean = np.where(sex[young] == 1, shares["male"][1], shares["female"][1]).mean()
+    assert young.sum() > 100
+    assert near(works[young].mean(), mean * of.at("employment_students"), young.sum())
+    assert not works[age < 16].any()
+
+
+def test_courses_last_as_long_as_their_shares_say(panel):
+    of, _ = panel
+    courses, shares = education.courses(of), of.at("study_years")
+    years = (courses["until"] - courses["since"] + 90) // 365
+    for kind, rows in (("abroad", courses["home"] < 0), ("country", courses["home"] >= 0)):
+        for length, share in enumerate(shares[kind], start=1):
+            assert near((years[rows] == length).mean(), share, rows.sum()), (kind, length)

@@ -622,6 +622,12 @@ def test_numbers_of_records_are_of_the_source(block, source):
     assert len(both) > 100
     assert (both.record_x != both.record_y).all()
     assert (own.record != own.person).all()
+    # without order: rank correlations of n have a standard error of 1/√n, and no step between
+    # neighbours is common
+    for one, other in ((own.record, own.person), (both.record_x, both.record_y)):
+        assert abs(one.rank().corr(other.rank())) < 4 / np.sqrt(len(one))
+    steps = own.sort_values("record").person.diff().value_counts()
+    assert steps.iloc[0] <= max(6, 0.01 * len(own))
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,11 @@ def test_who_leaves_before_the_decision_has_withdrawn(of):
     assert set(outcome[gone]) == {asylum.OUTCOMES.index("withdrawn")}
     assert (decided <= left).all()
     assert tables["asylum_decisions"].persons.sum() == (within(decided) & (outcome >= 0)).sum()
+    # times to the decision are log-normal: half are above the median
+    late = (cases["decided"] - cases["applied"] > of.at("asylum_decision")["median"])[left == FAR]
+    assert near(late.mean(), 0.5, late.size)
+    port = (cases["port"] == 0)[of.persons["lead"][cases["person"]] < 0]
+    assert near(port.mean(), of.at("asylum_at_port"), port.size)
     # of those who stay to the end of the twin, decisions are as the parameter says
     shares = of.at("asylum_outcome")["stays"]
     stays = (

@@ -435,7 +435,7 @@ def _own(path: Path) -> tuple[str, dict[str, Any]]:
             expected="lines such as border_coverage = 0.6",
             found=str(error),
             where=path.name,
-            fix="Correct the line named.",
+            fix="Name a file that is there, or correct the line named.",
         ) from None
 
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 CENSUSES = ((2001, 4, 29), (2011, 3, 27))
 """Days of the two censuses of England and Wales."""
 
+LATER = 42
+"""Days from a census to its coverage survey."""
+
 YEAR_AGO = ("area", "country", "abroad", "unborn")
 
 _AGES = tuple(range(5, 90, 5))
-_LATER = 42  # days from the census to its coverage survey
 _LEFT_BEFORE = 60  # days within which some who left are counted
 _YEAR = 365
 
@@ -105,8 +107,8 @@ def censuses(world: World, courses: Columns) -> Seen:
         missed = _missed(world, g, live, when, year)
         counted = _counted(world, g, live[~missed], courses, when)
         forms.append(_records(world, g, counted, courses, (year, when), numbers[0]))
-        seen = _survey(world, g, (live, missed), drawn[year], when + _LATER)
-        found.append(_surveyed(world, g, seen, (year, when + _LATER), numbers[1]))
+        seen = _survey(world, g, (live, missed), drawn[year], when + LATER)
+        found.append(_surveyed(world, g, seen, (year, when + LATER), numbers[1]))
         for i, person in enumerate((counted["person"], world.homes.person[seen])):
             who[i].append(person)
             numbers[i] += person.size
