@@ -30,12 +30,12 @@ REGION = "region, all views"
 SIZES = {REGION: 2_000_000, "10 million": 250_000, "30 million": 750_000, "100 million": 2_900_000}
 
 
-def large(people: int) -> None:
+def large(name: str) -> None:
     """Make one twin of a size, in a process of its own, and print what it took."""
-    whole = people == SIZES[REGION]
+    whole = name == REGION
     chosen = settings(
         "region",
-        changes=TEN_YEARS if whole else LARGE | {"people": people},
+        changes=TEN_YEARS if whole else LARGE | {"people": SIZES[name]},
         views=VIEWS if whole else ("survey", "border"),
     )
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
@@ -53,10 +53,10 @@ def large(people: int) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int)
+    parser.add_argument("--size", choices=SIZES)
     given = parser.parse_args()
-    if given.people:
-        large(given.people)
+    if given.size:
+        large(given.size)
         return
     with tempfile.TemporaryDirectory() as folder:
         some = settings("small", views=("survey", "border"))
@@ -70,8 +70,8 @@ def main() -> None:
     )
     print("| size | crossings | people | seconds | μs a crossing | memory [GB] | Parquet [GB] |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, people in SIZES.items():
-        words = [sys.executable, __file__, "--people", str(people)]
+    for name in SIZES:
+        words = [sys.executable, __file__, "--size", name]
         done = subprocess.run(words, check=True, capture_output=True, text=True)
         seconds, memory, crossings, persons, size = json.loads(done.stdout.splitlines()[-1])
         rate = 1e6 * seconds / crossings
