@@ -309,17 +309,22 @@ def test_who_is_outside_or_does_not_answer(panel):
 
 
 def test_proxies_and_their_errors(panel):
+    """Only of people with another adult at the address, in the survey in the same quarter."""
     of, whole = panel
-    part = interviews(of, labour_force_proxy=[0.6, 0.3, 0.2])
-    for low, high, expected in ((0, 25, 0.6), (25, 65, 0.3), (65, 99, 0.2)):
-        rows = part[(part.age >= low) & (part.age < high)]
+    share = [1.0, 0.6, 0.3, 0.2]
+    part = interviews(of, labour_force_proxy=share)
+    adult = part.age >= 16
+    adults = adult.groupby([part.quarter, part.address]).transform("sum")
+    others = adults - adult > 0
+    assert not part.proxy[~others].any()
+    for low, high, expected in zip((0, 16, 25, 65), (16, 25, 65, 99), share, strict=True):
+        rows = part[(part.age >= low) & (part.age < high) & others]
         assert near(rows.proxy.mean(), expected, len(rows))
     assert (part.employed.fillna(0) == whole.employed.fillna(0)).all()
     errors = {"employed": 0.1, "birth_country": 0.4}
-    part = interviews(of, labour_force_proxy=[1.0, 0.0, 0.0], labour_force_proxy_error=errors)
-    adults = part.age >= 16
-    wrong = part.employed[adults] != whole.employed[adults]
-    young = part.age[adults] < 25
+    part = interviews(of, labour_force_proxy=[1.0, 1.0, 0.0, 0.0], labour_force_proxy_error=errors)
+    wrong = part.employed[adult] != whole.employed[adult]
+    young = (part.age < 25)[adult] & part.proxy[adult]
     assert near(wrong[young].mean(), 0.1, young.sum())
     assert not wrong[~young].any()
     abroad = (whole.birth_country != "country") & part.proxy
@@ -333,6 +338,13 @@ def test_employment_by_sex_age_citizenship_and_study(panel):
     courses, when = education.courses(of), day(2010, 2, 15)
     person = of.homes.person[of.homes.on(when)]
     works = labour_force.employed(of, courses, person, when)
+    terms = of.residents.terms
+    now = (terms["start"] <= when) & (terms["end"] > when)
+    for kind, employed in ((1, True), (2, False)):
+        serve = np.isin(person, terms["person"][now & (terms["kind"] == kind)])
+        assert serve.sum() > 30
+        assert (works[serve] == employed).all(), "soldiers are employed, prisoners are not"
+        person, works = person[~serve], works[~serve]
     studies = np.isin(
         person, courses["person"][(courses["since"] <= when) & (courses["until"] > when)]
     )

@@ -634,7 +634,7 @@ def test_numbers_of_records_are_of_the_source(block, source):
     ("name", "value", "found"),
     [
         ("patient_stays_on", 1.2, "1.2 outside 0 to 1"),
-        ("schools_move_lag", -1, "-1 outside 0 to inf"),
+        ("schools_move_lag", -1, "-1 outside 0 to 36525"),
         ("patient_special", 0.5, "0.5, which is neither 0 nor 1"),
         ("patient_lag", {"male": [1, 2], "female": [1, 2, 3, 4, 5]}, "another form"),
         ("deaths_inquest", [0.1, 0.3], "another form"),

@@ -76,10 +76,13 @@ def test_families_apply_together_and_have_one_decision(of):
         assert (cases[name][party] == cases[name][head]).mean() > 0.98
     open_ = (cases["outcome"][party] >= 0) & (cases["outcome"][head] >= 0)
     assert (cases["outcome"][party] == cases["outcome"][head])[open_].mean() > 0.95
-    children = of.persons["birth"][cases["person"]] > cases["applied"] - 18 * 365.25 + 2
-    alone = children & (lead < 0)
-    share = 1 - cases["dependant"][alone].mean()
-    assert near(share, of.at("asylum_alone"), alone.sum())
+    stays = first_stays(of)
+    came = np.array([stays[int(p)][0] for p in cases["person"]])
+    age = of.age(cases["person"], came)
+    alone = (age >= 14) & (age < 18) & (lead < 0)
+    assert near(1 - cases["dependant"][alone].mean(), of.at("asylum_alone"), alone.sum())
+    assert cases["dependant"][age < 14].all()
+    assert not cases["dependant"][(age >= 18) & (lead < 0)].any()
 
 
 def test_perfect_returns_are_all_departures_of_the_refused_and_withdrawn(of):
@@ -263,7 +266,7 @@ def test_perfect_irish_statistics_count_who_lives_across_a_year_later(republic):
         lives.setdefault(int(p), []).append((int(s), int(e)))
     land = routes(of.settings).mode == 3
     expected = {}
-    for year in range(2006, 2012):
+    for year in range(2007, 2012):
         before, after = day(year - 1, 4, 15), day(year, 4, 15)
         movers = {
             (int(c["arrival"][i]), int(c["person"][i]))
@@ -279,7 +282,7 @@ def test_perfect_irish_statistics_count_who_lives_across_a_year_later(republic):
     found = counts_of(of, other_counts.irish_migration(of))["irish_migration"]
     found["sex"] = found.sex.map({"M": 1, "F": 2})
     assert found.groupby(["year", "direction", "sex"]).persons.sum().to_dict() == expected
-    assert sum(expected.values()) > 60
+    assert sum(expected.values()) > 50
 
 
 def test_irish_moves_are_missed_and_rounded(republic):

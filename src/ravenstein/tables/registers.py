@@ -124,7 +124,11 @@ INSURANCE_REGISTER = Table(
         *identity_columns(),
         Column("nationality", _TEXT, "Country of citizenship", pattern="[A-Z]{3}"),
         Column("registered_on", _DATE, "Day on which the number was given", identifying=True),
-        Column("overseas", ColumnType.BOOLEAN, "Given to an adult who came from abroad"),
+        Column(
+            "overseas",
+            ColumnType.BOOLEAN,
+            "Given to an adult citizen of another state who came from abroad",
+        ),
         area_column(),
         postcode_column(),
     ),

@@ -192,6 +192,8 @@ TRUTH_RESIDENCE = Table(
         Column("since", ColumnType.DATE, "First day"),
         Column("until", ColumnType.DATE, "Day after the last; missing if open", nullable=True),
         area_column(),
+        Column("postcode", _INTEGER, "Number of the postcode", unit="number", minimum=0),
+        Column("address", _INTEGER, "Number of the address", unit="number", minimum=0),
     ),
     source=_SOURCE,
 )

@@ -164,7 +164,7 @@ def summary(
     parts = []
     for name in COMPONENTS:
         rows = _cells(counts.components[name], scale.first, codes)
-        parts.append(rows.append_column("component", pa.array([name] * rows.num_rows)))
+        parts.append(rows.append_column("component", pa.array([name] * rows.num_rows, pa.string())))
     tables["truth_components"] = pa.concat_tables(parts)
     for name, view in (
         ("components_of_change", components_of_change),
@@ -246,5 +246,7 @@ def _residence(world: World) -> pa.Table:
             "since": dates(h.since),
             "until": dates(h.until),
             "area": world.areas(h.area),
+            "postcode": h.postcode,
+            "address": h.address,
         }
     )

@@ -40,6 +40,7 @@ WARM_UP = 8  # years before the first mid-year, so that stays in progress are of
 _YEAR = 365.25
 _TWELVE_MONTHS = 366
 _ACCOMPANY, _STUDY, _OTHER = 2, 3, 4
+_LEAVES = {"armed_forces": 20_089, "prisoner": 32_873}  # oldest age in days: 55 and 90 years
 
 
 @dataclass(frozen=True)
@@ -229,10 +230,14 @@ class _Block:
                 (now["special"] == 0) & (age >= low) & (age < high) & (now["leave"] == FAR)
                 & (now["busy"] <= start) & (self.death[person] > end)
             )  # fmt: skip
-            chosen = fit[g.permutation(fit.size)[:count]]
+            men = g.binomial(count, s.at("special_men", start)[name])
+            fit = g.permutation(fit)
+            by_sex = [fit[self.sex[person[fit]] == code] for code in (1, 2)]
+            chosen = np.concatenate([by_sex[0][:men], by_sex[1][: count - men]])
             since = g.integers(start, start + 1 if first else end, chosen.size)
             term = g.exponential(years[name], chosen.size) + (kind == 1)
             until = since + 1 + (term * _YEAR).astype(np.int64)
+            until = np.minimum(until, self.birth[person[chosen]] + _LEAVES[name])
             now["special"][chosen], now["until"][chosen] = kind, until
             now["busy"][chosen] = until
             over = np.minimum(until, self.death[person[chosen]])
@@ -396,7 +401,7 @@ class _Block:
         parts = [[ages[r][k] for r in MIGRANT_REASONS] for k in ("children", "mean", "deviation")]
         children, mean, deviation = (np.array(part)[reason] for part in parts)
         adult = 17 + g.gamma((mean / deviation) ** 2, deviation**2 / mean)
-        age = np.where(g.random(count) < children, g.random(count) * 16, np.minimum(adult, 85))
+        age = np.where(g.random(count) < children, g.random(count) * 17, np.minimum(adult, 85))
         men = s.shares("immigrant_men", start, MIGRANT_REASONS)[reason]
         sex = np.where(g.random(count) < men, 1, 2)
         share, odds = s.at("asylum_share", start), s.at("asylum_odds", start)

@@ -26,6 +26,15 @@ FILES = (
 )  # fmt: skip
 _ONCE = ("names", "registers", "statistics", "labour_force")
 
+_FOR_ALL_YEARS = (
+    "border_renewed", "survey_unsampled", "season", "hours", "routes", "route_tilt", "weekdays",
+    "travel_by_age", "travel_by_person", "usual_carrier", "same_route_back",
+    "visits_of_emigrants", "abroad_own", "abroad_elsewhere", "age_shares", "female_share",
+    "foreign_born", "visits_by_visitor", "visitor_years", "visitors", "short_term",
+    "short_term_reason", "short_term_days", "mortality_level", "mortality_slope",
+    "mortality_decline", "infant_mortality",
+)  # fmt: skip
+
 SWITCHED_OFF = (
     "survey_nonresponse", "survey_minimum", "survey_migrants_lost", "survey_visitors_gained",
     "survey_night_recall", "survey_unsampled", "survey_asylum_missed",
@@ -61,6 +70,7 @@ _UNIT_RANGES = {
     "per person-year": (0.0, 1.0),
     "switch": (0.0, 1.0),
     "share below 1": (0.0, 0.99),
+    "days late": (0.0, 36_525.0),
 }
 _ABOVE_0 = (
     "visits per person-year",
@@ -259,10 +269,7 @@ def _dated(value: Any, where: str) -> tuple[tuple[dt.date, Any], ...]:
 def _undated() -> frozenset[str]:
     """Return the names of parameters that sources take once for all years."""
     files = (load_parameters(_HERE / f"{name}.toml") for name in _ONCE)
-    return frozenset(name for file in files for name in file.entries) | {
-        "border_renewed",
-        "survey_unsampled",
-    }
+    return frozenset(name for file in files for name in file.entries) | set(_FOR_ALL_YEARS)
 
 
 def _perfect(entries: dict[str, Parameter]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import age_at, age_on, day, pick, shuffled
+from ravenstein.twin.homes import DWELLINGS
 from ravenstein.twin.journeys import OUT, area_of_residence
 from ravenstein.twin.names import Errors, birth_dates, typed
 from ravenstein.twin.people import FAR, SEXES
@@ -162,6 +163,15 @@ class World:
         found = postcode.copy()
         found[wrong] = self.some_postcode(generator, area[wrong])
         return found
+
+    def addresses(
+        self, generator: np.random.Generator, source: str, address: Ints, area: Ints
+    ) -> Ints:
+        """Return addresses as a source has typed them: some are others of another postcode."""
+        postcode = address // DWELLINGS
+        found = self.postcodes(generator, source, postcode, area)
+        other = found * DWELLINGS + generator.integers(0, DWELLINGS, found.size)
+        return np.where(found == postcode, address, other)
 
     def some_postcode(self, generator: np.random.Generator, area: Ints) -> Ints:
         """Draw a postcode of each area."""

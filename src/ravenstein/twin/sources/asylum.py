@@ -24,7 +24,7 @@ FIRST_AGES = (18, 30, 50, 70)
 
 _PROTECTION, _REFUSED, _WITHDRAWN, _ADMINISTRATIVE = 0, 2, 3, 4
 _ENFORCED, _VOLUNTARY, _NONE = 0, 1, -1
-_ADULT = 18
+_ADULT, _ALONE = 18, 14
 
 
 def cases(world: World) -> Columns:
@@ -48,9 +48,9 @@ def cases(world: World) -> Columns:
     arrived, left, died = _first_stay(world, person)
     lead = persons["lead"][person]
     head = np.where(lead >= 0, np.searchsorted(person, lead), np.arange(person.size))
-    young = world.age(person, arrived) < _ADULT
-    alone = g.random(person.size) < world.at("asylum_alone")
-    dependant = (lead >= 0) | (young & ~alone)
+    age = world.age(person, arrived)
+    alone = (g.random(person.size) < world.at("asylum_alone")) & (age >= _ALONE)
+    dependant = (lead >= 0) | ((age < _ADULT) & ~alone)
     port = (g.random(person.size) < world.at("asylum_at_port"))[head]
     lag = np.where(port, 0, (g.exponential(1.0, person.size) * world.at("asylum_lag"))[head])
     over = np.minimum(left, died)

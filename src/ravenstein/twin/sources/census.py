@@ -153,22 +153,24 @@ def _counted(
     """Return forms: `person`, `home` (row of homes), `area`, `address`, of some a second one."""
     h, twice = world.homes, world.at("census_twice", when)
     person, size = h.person[live], live.size
-    home = np.append(courses["home"], -1)[studying(courses, person, when)]
+    course = studying(courses, person, when)
+    home, parents = (np.append(courses[name], -1)[course] for name in ("home", "old"))
     away = (home >= 0) & (home != h.area[live])
     before = np.maximum(live - 1, 0)
     moved = h.moved[live] & (h.since[live] > when - _YEAR) & ~away
     chance = np.where(away, twice["students"], np.where(moved, twice["movers"], twice["others"]))
-    again = np.flatnonzero(g.random(size) < chance)
+    elsewhere = away & (g.random(size) < world.at("census_elsewhere", when))
+    again = np.flatnonzero((g.random(size) < chance) & ~elsewhere)
     other = np.where(away, home, np.where(moved, h.area[before], h.area[live]))
     gone = np.flatnonzero((h.ends == LEFT) & (h.until <= when) & (h.until > when - _LEFT_BEFORE))
     gone = gone[g.random(gone.size) < world.at("census_left", when)]
-    elsewhere = away & (g.random(size) < world.at("census_elsewhere", when))
     area, address = h.area[live].copy(), h.address[live].copy()
     area[elsewhere] = home[elsewhere]
-    address[elsewhere] = _some_address(world, g, home[elsewhere])
-    # the old address of movers is known; students' parents and others live anywhere in the area
+    address[elsewhere] = h.address[parents[elsewhere]]
+    # movers and students are counted where they lived before; others anywhere in the area
     old = _some_address(world, g, other[again])
     old = np.where(moved[again], h.address[before[again]], old)
+    old = np.where(away[again], h.address[parents[again]], old)
     return {
         "person": np.concatenate([person, person[again], h.person[gone]]),
         "home": np.concatenate([live, live[again], gone]),
@@ -205,14 +207,15 @@ def _records(
     ago = np.where(there, np.where(area_then == forms["area"], 0, 1), 2)
     ago = np.where(world.persons["birth"][person] > earlier, 3, ago)
     number = world.records("census_records", before + size)[before:]
+    address = world.addresses(g, "census_records", forms["address"], forms["area"])
     return pa.table(
         {
             "year": np.full(size, year),
             "record": number,
             **world.identity(g, "census_records", person, np.full(size, when)),
             "area": world.areas(forms["area"]),
-            "postcode": forms["address"] // DWELLINGS,
-            "address": forms["address"],
+            "postcode": address // DWELLINGS,
+            "address": address,
             "born_abroad": abroad,
             "arrival_year": pa.array(year_of, mask=~abroad | (came <= -FAR)),
             "year_ago": label(ago, YEAR_AGO),
@@ -245,13 +248,14 @@ def _surveyed(
     """Return rows of `coverage_survey_records`."""
     h, (year, when) = world.homes, date
     told = np.full(rows.size, when)
+    address = world.addresses(g, "coverage_survey_records", h.address[rows], h.area[rows])
     return pa.table(
         {
             "year": np.full(rows.size, year),
             "record": world.records("coverage_survey_records", before + rows.size)[before:],
             **world.identity(g, "coverage_survey_records", h.person[rows], told),
             "area": world.areas(h.area[rows]),
-            "postcode": h.postcode[rows],
-            "address": h.address[rows],
+            "postcode": address // DWELLINGS,
+            "address": address,
         }
     )

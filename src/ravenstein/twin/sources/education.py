@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.twin.draws import MID_YEAR, day, pick
-from ravenstein.twin.people import REASONS
+from ravenstein.twin.people import FAR, REASONS
 from ravenstein.twin.sources.patients import on_list
 from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
 
@@ -26,7 +26,7 @@ _EIGHTEEN, _SEVENTEEN, _SIXTEEN = 6575, 6210, 5844  # years in days
 
 
 def courses(world: World) -> Columns:
-    """Return who studies: `person`, `since`, `until`, `home` (area, -1 abroad), by person and time.
+    """Return who studies: `person`, `since`, `until`, `home` (area, -1 abroad), `old` (its row).
 
     Args:
         world: The block.
@@ -42,18 +42,25 @@ def courses(world: World) -> Columns:
     age = (h.since[moved] - world.persons["birth"][h.person[moved]]) / 365.25
     goes = (age >= 17) & (age < 21) & (g.random(moved.size) < world.at("students_by_move"))
     moved = moved[goes]
-    away = {"person": h.person[moved], "since": _begun(h.since[moved]), "home": h.area[moved - 1]}
+    away = {
+        "person": h.person[moved],
+        "since": _begun(h.since[moved]),
+        "home": h.area[moved - 1],
+        "old": moved - 1,
+    }
     eighteen = _autumn(world.persons["birth"] + _EIGHTEEN)
     inside = np.flatnonzero((h.since <= eighteen[h.person]) & (eighteen[h.person] < h.until))
     inside = inside[g.random(inside.size) < world.at("students_at_home")]
     local = {
         "person": h.person[inside], "since": eighteen[h.person[inside]], "home": h.area[inside],
+        "old": inside,
     }  # fmt: skip
     came = h.arrived & (world.residents.spells["reason_in"][h.spell] == _STUDY)
     came &= h.since - world.persons["birth"][h.person] >= _SEVENTEEN
     came &= world.persons["citizenship"][h.person] > 0
     from_abroad = {
         "person": h.person[came], "since": h.since[came], "home": np.full(int(came.sum()), -1),
+        "old": np.full(int(came.sum()), -1),
     }  # fmt: skip
     rows = stacked([from_abroad, away, local])
     years = world.at("study_years")
@@ -67,8 +74,13 @@ def courses(world: World) -> Columns:
     opens = np.ones(order.size, dtype=np.bool_)
     opens[1:] = rows["person"][order][1:] != rows["person"][order][:-1]
     rows = {name: values[order[opens]] for name, values in rows.items()}
-    alive = rows["since"] < world.persons["death"][rows["person"]]
-    return {name: values[alive] for name, values in rows.items()}
+    # who has died, left or not come by the first day does not study
+    place = np.searchsorted(
+        h.person * FAR + h.since, rows["person"] * FAR + rows["since"], side="right"
+    )
+    lives = (h.person[place - 1] == rows["person"]) & (h.until[place - 1] > rows["since"])
+    lives &= (place > 0) & (rows["since"] < world.journeys.horizon)
+    return {name: values[lives] for name, values in rows.items()}
 
 
 def _begun(moved: Ints) -> Ints:
@@ -114,7 +126,7 @@ def students(world: World, rows: Columns, listed: Columns) -> Seen:
     chances = _chances(world, g, rows)
     returns, seen = [], {"truth_students": _truth(world, rows)}
     for year in range(world.settings.scale.first - 1, world.settings.scale.last + 1):
-        found = _return_of(world, g, rows, chances, year)
+        found = _return_of(world, rows, chances, year)
         returns.append(found)
         if year + 1 in world.years():
             linked = chances["linked"][found["place"]]
@@ -159,9 +171,7 @@ def _chances(world: World, g: np.random.Generator, rows: Columns) -> Columns:
     return {name: np.append(g.random(size) < share, False) for name, share in shares.items()}
 
 
-def _return_of(
-    world: World, g: np.random.Generator, rows: Columns, chances: Columns, year: int
-) -> Columns:
+def _return_of(world: World, rows: Columns, chances: Columns, year: int) -> Columns:
     """Return who is in a year's return: place of the course, area and postcode in term time."""
     h, when = world.homes, day(year, *_REFERENCE)
     live = h.on(when)
@@ -174,7 +184,7 @@ def _return_of(
     home = rows["home"][place]
     wrong = np.flatnonzero(chances["at_home"][place] & (home >= 0) & (home != area))
     area[wrong] = home[wrong]
-    postcode[wrong] = world.some_postcode(g, area[wrong])
+    postcode[wrong] = h.postcode[rows["old"][place[wrong]]]
     return {
         "year": np.full(place.size, year), "place": place, "area": area, "postcode": postcode,
     }  # fmt: skip

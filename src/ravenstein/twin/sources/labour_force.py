@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ravenstein.twin.world import Columns, Ints
 
 _WORKING_AGES = (20, 25, 35, 50, 60, 65)
-_PROXY_AGES = (25, 65)
+_PROXY_AGES = (16, 25, 65)
 _ADULT, _OPEN_AGE = 16, 90
+_FORCES = 1  # place in SPECIAL
 _MIDDLE = 45  # day of a quarter to which figures refer
 _QUARTER_DAYS = 91
 
@@ -58,7 +59,13 @@ def employed(world: World, courses: Columns, person: Ints, when: int) -> NDArray
     phase = fixed(person, world.seed, world.number, 11)
     number = np.floor(when / turn + phase).astype(np.int64)
     draw = fixed(person * (1 << 20) + number, world.seed, world.number, 12)
-    return np.asarray((draw < share) & (age >= _ADULT))
+    works = (draw < share) & (age >= _ADULT)
+    terms = world.residents.terms
+    serves = (terms["start"] <= when) & (terms["end"] > when)
+    kind = np.zeros(persons["sex"].size, dtype=np.int64)
+    kind[terms["person"][serves]] = terms["kind"][serves]
+    # soldiers are employed, prisoners are not
+    return np.asarray(np.where(kind[person] > 0, kind[person] == _FORCES, works))
 
 
 def offsets(settings: Settings, seed: int) -> Ints:
@@ -157,8 +164,12 @@ def _interviews(
     keys, number = np.unique(person << 32 | address, return_inverse=True)
     records = world.records("labour_force_interviews", keys.size)
     age = world.age(person, panel["quarter"] + _MIDDLE)
-    share = np.array(world.at("labour_force_proxy"))
-    proxy = g.random(size) < share[np.searchsorted(_PROXY_AGES, age, side="right")]
+    chance = np.array(world.at("labour_force_proxy"))
+    chance = chance[np.searchsorted(_PROXY_AGES, age, side="right")]
+    # others of the household can answer: adults of the address in the same quarter
+    _, household = np.unique(panel["quarter"] << 32 | address, return_inverse=True)
+    others = np.bincount(household, weights=age >= _ADULT)[household] - (age >= _ADULT)
+    proxy = (g.random(size) < chance) & (others > 0)
     errors = world.at("labour_force_proxy_error")
     mistaken = proxy & (g.random(size) < errors["employed"])
     told = world.persons["birth_country"][person].copy()

@@ -137,7 +137,7 @@ def irish_migration(world: World) -> Seen:
     moves = (c["leg"] == MOVE) & (routes(world.settings).mode[c["route"]] == LAND)
     missed = world.at("irish_missed")
     found = []
-    for year in world.years():
+    for year in world.years()[1:]:  # journeys begin in the July before the first mid-year
         before, after = day(year - 1, *_APRIL), day(year, *_APRIL)
         lived, lives = (_here(world, when, size) for when in (before, after))
         during = moves & (c["day"] > before) & (c["day"] <= after)

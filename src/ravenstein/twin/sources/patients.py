@@ -33,6 +33,7 @@ def patients(world: World) -> tuple[Seen, Columns]:
     """
     g = world.generator("patients")
     listed = _one_after_another([_registrations(world, g), _visitors(world, g)])
+    listed["opened"] = listed["since"]
     left = _left_behind(world, g, listed)
     # a record for each person, and one for each address left behind
     people = int(listed["person"].max(initial=0)) + 1
@@ -54,7 +55,7 @@ def _facts(listed: Columns) -> Columns:
     """Return of each row when its record began, and whether with an arrival from abroad."""
     _, first, place = np.unique(listed["key"], return_index=True, return_inverse=True)
     return {
-        "began": listed["since"][first][place], "foreign": listed["foreign"][first][place],
+        "began": listed["opened"][first][place], "foreign": listed["foreign"][first][place],
     }  # fmt: skip
 
 
@@ -137,7 +138,10 @@ def _left_behind(world: World, g: np.random.Generator, listed: Columns) -> Colum
     chosen = before[moved & (g.random(before.size) < world.at("patient_duplicates"))]
     rows = {name: values[chosen] for name, values in listed.items()}
     days = 1 + g.exponential(_DUPLICATE_DAYS, chosen.size).astype(np.int64)
-    return rows | {"since": rows["until"], "until": rows["until"] + days}
+    # it keeps its day of registration, and is no second arrival from abroad
+    return rows | {
+        "since": rows["until"], "until": rows["until"] + days, "foreign": 0 * rows["foreign"],
+    }  # fmt: skip
 
 
 def _without_terms(world: World, listed: Columns) -> Columns:
