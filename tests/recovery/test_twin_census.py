@@ -219,6 +219,20 @@ def test_the_coverage_survey_misses_more_of_those_whom_the_census_missed(of, per
             assert near(len(group - set(found.who)) / len(group), expected, len(group)), odds
 
 
+def test_addresses_are_typed_with_errors(of, perfect):
+    errors = of.at("postcode_errors") | {"census_records": 0.2, "coverage_survey_records": 0.1}
+    found = counted(of, postcode_errors=errors)
+    for whole, typed, share in zip(perfect, found, (0.2, 0.1), strict=True):
+        wrong = typed.address != whole.address
+        # one in so many of an area's postcodes is drawn again by chance
+        count = np.diff(of.places.first)[typed.area.map(of.places.areas.codes.index)]
+        expected = share * (1 - 1 / count)
+        band = 4 * np.sqrt((expected * (1 - expected)).sum())
+        assert abs(wrong.sum() - expected.sum()) < band
+        assert (typed.postcode == typed.address // DWELLINGS).all()
+        assert (typed.area == whole.area).all()
+
+
 @pytest.fixture(scope="module")
 def panel():
     of = world(people=40_000, first=2009, last=2011, addresses=20)

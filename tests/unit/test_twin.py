@@ -171,6 +171,24 @@ def test_armed_forces_and_prisoners_stay_a_share_of_adults():
         assert abs(np.mean(stock) - expected) < 4 * np.sqrt(expected / 3), name
     length = (terms["end"] - terms["start"])[terms["kind"] == 2].mean() / 365.25
     assert length == pytest.approx(1.3, rel=0.1)
+    for kind, name in ((1, "armed_forces"), (2, "prisoner")):
+        person = terms["person"][terms["kind"] == kind]
+        share = chosen.at("special_men", day(2008, 7, 1))[name]
+        error = np.sqrt(share * (1 - share) / person.size)
+        assert abs((lived.persons["sex"][person] == 1).mean() - share) < 4 * error
+    forces = terms["kind"] == 1
+    last = terms["end"][forces] - lived.persons["birth"][terms["person"][forces]]
+    assert last.max() <= 55.1 * 365.25
+
+
+def test_people_of_all_ages_arrive():
+    chosen = settings("small", changes=SMALL | {"people": 40_000})
+    lived = residents(chosen, np.random.default_rng(5), 40_000)
+    came = lived.spells["arrived"] == 1
+    born = lived.persons["birth"][lived.spells["person"][came]]
+    ages = np.bincount(age_on(born, lived.spells["start"][came]))
+    assert ages[:60].min() > 0
+    assert ages[16] > 10
 
 
 def test_prisoners_do_not_travel(country):
