@@ -55,6 +55,18 @@ class Homes:
         """Return the rows of those who live there at the end of a day, or of a day for each row."""
         return np.flatnonzero((self.since <= day) & (self.until > day))
 
+    def of(self, person: Ints, day: Ints | int) -> Ints:
+        """Return the row in which each person lives at the end of a day, -1 for none [n].
+
+        Args:
+            person: The persons [n].
+            day: The day, or one for each of them.
+        """
+        key = self.person * FAR + self.since
+        place = np.searchsorted(key, person * FAR + day, side="right") - 1
+        lives = (place >= 0) & (self.person[place] == person) & (self.until[place] > day)
+        return np.where(lives, place, -1)
+
     @property
     def moved(self) -> NDArray[np.bool_]:
         """Whether each home begins with a move from another area [m]."""

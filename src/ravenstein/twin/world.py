@@ -154,6 +154,20 @@ class World:
         spells, spell = self.residents.spells, self.homes.spell[rows]
         return np.where(spells["arrived"][spell] == 1, spells["start"][spell], -FAR)
 
+    def arrival_years(self, rows: Ints, native: NDArray[np.bool_]) -> pa.Array:
+        """Return the year of that day, missing for natives and those who never arrived."""
+        came = self.arrived(rows)
+        years = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+        return pa.array(years, mask=native | (came <= -FAR))
+
+    def service(self, when: int) -> Ints:
+        """Return where residents serve on a day, places in `people.SPECIAL`, 0 for nowhere [n]."""
+        terms = self.residents.terms
+        serves = (terms["start"] <= when) & (terms["end"] > when)
+        kind = np.zeros(self.persons["birth"].size, dtype=np.int64)
+        kind[terms["person"][serves]] = terms["kind"][serves]
+        return kind
+
     def postcodes(
         self, generator: np.random.Generator, source: str, postcode: Ints, area: Ints
     ) -> Ints:
@@ -216,6 +230,13 @@ def quarter(days: Ints) -> Ints:
 def groups(ages: Ints, first: tuple[int, ...]) -> Ints:
     """Return the place of ages among groups that begin at some ages, 0 below the first."""
     return np.asarray(np.searchsorted(first, ages, side="right"))
+
+
+def opens(person: Ints) -> NDArray[np.bool_]:
+    """Return which rows are the first of their person, rows of a person following each other."""
+    found = np.ones(person.size, dtype=np.bool_)
+    found[1:] = person[1:] != person[:-1]
+    return found
 
 
 def stacked(parts: list[Columns]) -> Columns:

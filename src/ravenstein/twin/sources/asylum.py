@@ -22,7 +22,7 @@ OUTCOMES = ("protection", "other_leave", "refused", "withdrawn", "administrative
 RETURNS = ("enforced", "voluntary")
 FIRST_AGES = (18, 30, 50, 70)
 
-_PROTECTION, _REFUSED, _WITHDRAWN, _ADMINISTRATIVE = 0, 2, 3, 4
+_REFUSED, _WITHDRAWN, _ADMINISTRATIVE = 2, 3, 4
 _ENFORCED, _VOLUNTARY, _NONE = 0, 1, -1
 _ADULT, _ALONE = 18, 14
 

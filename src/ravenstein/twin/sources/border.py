@@ -10,6 +10,7 @@ import pyarrow as pa
 from ravenstein.twin.geography import CARRIERS, LAND, routes
 from ravenstein.twin.names import Errors, Names, birth_dates, typed
 from ravenstein.twin.people import SEXES
+from ravenstein.twin.world import label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,22 +104,18 @@ def movements(
         {
             "record": record,
             "crossed_at": pa.array(time * 60_000_000).cast(pa.timestamp("us", "UTC")),
-            "direction": _coded(1 - c["arrival"], ("arrival", "departure")),
+            "direction": label(1 - c["arrival"], ("arrival", "departure")),
             "route": ways.codes[c["route"]],
             "carrier": ways.codes[c["route"]] * 10 + c["carrier"],
             "surname": surname,
             "given_name": given,
             "birth_date": birth,
-            "sex": _coded(journeys.persons["sex"][c["person"]] - 1, SEXES),
-            "nationality": _coded(citizenship, NATIONALITY),
+            "sex": label(journeys.persons["sex"][c["person"]] - 1, SEXES),
+            "nationality": label(citizenship, NATIONALITY),
             "document": pa.compute.if_else(pa.array(unknown), None, numbers),
         }
     )
     return rows, c["person"]
-
-
-def _coded(places: Ints, labels: tuple[str, ...]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int8)), pa.array(labels))
 
 
 def _queue(

@@ -11,7 +11,6 @@ from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import day, fixed
 from ravenstein.twin.geography import KINDS
 from ravenstein.twin.homes import DWELLINGS, LEFT, Addresses
-from ravenstein.twin.people import FAR
 from ravenstein.twin.sources.education import studying
 from ravenstein.twin.world import Seen, World, joined, label
 
@@ -134,7 +133,7 @@ def _chance(
 def _missed(
     world: World, g: np.random.Generator, live: Ints, when: int, year: int
 ) -> NDArray[np.bool_]:
-    """Return who is missed: all of an address together, or each person alone."""
+    """Return who is missed: at some addresses by one draw for all, else each by his or her own."""
     h, odds = world.homes, world.at("census_odds", when)
     person, area = h.person[live], h.area[live]
     of_kind = np.array([odds[kind] for kind in KINDS])[world.places.areas.kind[area]]
@@ -195,16 +194,12 @@ def _records(
     h, (year, when) = world.homes, date
     person, home = forms["person"], forms["home"]
     size = person.size
-    came = world.arrived(home)
-    year_of = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     abroad = world.persons["birth_country"][person] > 0
     # where they lived a year before
     earlier = when - _YEAR
-    key = h.person * FAR + h.since
-    place = np.searchsorted(key, person * FAR + earlier, side="right") - 1
-    there = (place >= 0) & (h.person[place] == person) & (h.until[place] > earlier)
-    area_then = np.where(there, h.area[place], -1)
-    ago = np.where(there, np.where(area_then == forms["area"], 0, 1), 2)
+    then = h.of(person, earlier)
+    area_then = np.where(then >= 0, h.area[then], -1)
+    ago = np.where(then >= 0, np.where(area_then == forms["area"], 0, 1), 2)
     ago = np.where(world.persons["birth"][person] > earlier, 3, ago)
     number = world.records("census_records", before + size)[before:]
     address = world.addresses(g, "census_records", forms["address"], forms["area"])
@@ -217,7 +212,7 @@ def _records(
             "postcode": address // DWELLINGS,
             "address": address,
             "born_abroad": abroad,
-            "arrival_year": pa.array(year_of, mask=~abroad | (came <= -FAR)),
+            "arrival_year": world.arrival_years(home, ~abroad),
             "year_ago": label(ago, YEAR_AGO),
             "area_year_ago": world.areas(np.where(ago == 1, area_then, -1)),
             "student": studying(courses, person, when) >= 0,

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.twin.draws import MID_YEAR, day, pick
-from ravenstein.twin.people import FAR, REASONS
+from ravenstein.twin.people import REASONS
 from ravenstein.twin.sources.patients import on_list
-from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
+from ravenstein.twin.world import Seen, World, dates, joined, label, opens, stacked
 
 if TYPE_CHECKING:
     from ravenstein.twin.world import Columns, Ints
@@ -71,15 +71,11 @@ def courses(world: World) -> Columns:
     )
     rows["until"] = rows["since"] + (length + 1) * 365 - 90  # to the summer
     order = np.lexsort((rows["since"], rows["person"]))
-    opens = np.ones(order.size, dtype=np.bool_)
-    opens[1:] = rows["person"][order][1:] != rows["person"][order][:-1]
-    rows = {name: values[order[opens]] for name, values in rows.items()}
+    order = order[opens(rows["person"][order])]
+    rows = {name: values[order] for name, values in rows.items()}
     # who has died, left or not come by the first day does not study
-    place = np.searchsorted(
-        h.person * FAR + h.since, rows["person"] * FAR + rows["since"], side="right"
-    )
-    lives = (h.person[place - 1] == rows["person"]) & (h.until[place - 1] > rows["since"])
-    lives &= (place > 0) & (rows["since"] < world.journeys.horizon)
+    lives = h.of(rows["person"], rows["since"]) >= 0
+    lives &= rows["since"] < world.journeys.horizon
     return {name: values[lives] for name, values in rows.items()}
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.twin.people import FAR, REASONS
+from ravenstein.twin.people import REASONS
 from ravenstein.twin.sources.border import NATIONALITY
-from ravenstein.twin.world import Seen, World, dates, label, stacked
+from ravenstein.twin.world import Seen, World, dates, label, opens, stacked
 
 if TYPE_CHECKING:
     from ravenstein.twin.world import Columns, Ints
@@ -54,9 +54,9 @@ def _at_sixteen(world: World) -> Columns:
     """Return where people lived when they turned 16, adults of the first population among them."""
     h = world.homes
     birthday = _birthday(world.persons["birth"][h.person])
-    opens = np.ones(h.person.size, dtype=np.bool_)
-    opens[1:] = h.person[1:] != h.person[:-1]
-    settled = opens & ~h.arrived & (birthday < h.since)  # they turned 16 before the twin begins
+    settled = (
+        opens(h.person) & ~h.arrived & (birthday < h.since)
+    )  # they turned 16 before the twin begins
     rows = np.flatnonzero(settled | ((h.since <= birthday) & (birthday < h.until)))
     return {
         "person": h.person[rows], "when": birthday[rows], "area": h.area[rows],
@@ -83,9 +83,7 @@ def _arrivals(world: World, g: np.random.Generator) -> Columns:
     when = since + _lag(world, g, came.size)
     gets = adult & (g.random(came.size) >= missed) & (when < spells["end"][h.spell[came]])
     person, when = person[gets], when[gets]
-    # the home on that day: the last that began before it
-    key = h.person * FAR + h.since
-    home = np.searchsorted(key, person * FAR + when, side="right") - 1
+    home = h.of(person, when)
     return {
         "person": person, "when": when, "area": h.area[home], "postcode": h.postcode[home],
         "overseas": np.ones(person.size, dtype=np.int64),
@@ -117,7 +115,5 @@ def _lag(world: World, g: np.random.Generator, size: int) -> Ints:
 def _first(rows: Columns) -> Columns:
     """Keep the first row of each person."""
     order = np.lexsort((rows["when"], rows["person"]))
-    person = rows["person"][order]
-    opens = np.ones(order.size, dtype=np.bool_)
-    opens[1:] = person[1:] != person[:-1]
-    return {name: values[order[opens]] for name, values in rows.items()}
+    order = order[opens(rows["person"][order])]
+    return {name: values[order] for name, values in rows.items()}

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import day, fixed
 from ravenstein.twin.homes import DWELLINGS, Addresses
-from ravenstein.twin.people import BIRTH_COUNTRIES, CITIZENSHIPS, FAR, SEXES
+from ravenstein.twin.people import BIRTH_COUNTRIES, CITIZENSHIPS, SEXES
 from ravenstein.twin.settings import WAVES
 from ravenstein.twin.sources.education import studying
 from ravenstein.twin.world import Seen, World, dates, joined, label, stacked
@@ -26,7 +26,6 @@ _PROXY_AGES = (16, 25, 65)
 _ADULT, _OPEN_AGE = 16, 90
 _FORCES = 1  # place in SPECIAL
 _MIDDLE = 45  # day of a quarter to which figures refer
-_QUARTER_DAYS = 91
 
 
 def quarters(settings: Settings) -> list[int]:
@@ -60,12 +59,9 @@ def employed(world: World, courses: Columns, person: Ints, when: int) -> NDArray
     number = np.floor(when / turn + phase).astype(np.int64)
     draw = fixed(person * (1 << 20) + number, world.seed, world.number, 12)
     works = (draw < share) & (age >= _ADULT)
-    terms = world.residents.terms
-    serves = (terms["start"] <= when) & (terms["end"] > when)
-    kind = np.zeros(persons["sex"].size, dtype=np.int64)
-    kind[terms["person"][serves]] = terms["kind"][serves]
+    kind = world.service(when)[person]
     # soldiers are employed, prisoners are not
-    return np.asarray(np.where(kind[person] > 0, kind[person] == _FORCES, works))
+    return np.asarray(np.where(kind > 0, kind == _FORCES, works))
 
 
 def offsets(settings: Settings, seed: int) -> Ints:
@@ -147,9 +143,7 @@ def labour_force(world: World, courses: Columns) -> Seen:
 
 def _outside(world: World, person: Ints, when: int) -> NDArray[np.bool_]:
     """Return who of some persons serves in the armed forces or in prison, outside the survey."""
-    terms = world.residents.terms
-    serves = (terms["start"] <= when) & (terms["end"] > when)
-    return np.isin(person, terms["person"][serves]) & bool(world.at("labour_force_special"))
+    return (world.service(when)[person] > 0) & bool(world.at("labour_force_special"))
 
 
 def _interviews(
@@ -174,8 +168,6 @@ def _interviews(
     mistaken = proxy & (g.random(size) < errors["employed"])
     told = world.persons["birth_country"][person].copy()
     told[proxy & (g.random(size) < errors["birth_country"])] = 0
-    came = world.arrived(home)
-    year = came.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     table = pa.table(
         {
             "quarter": dates(panel["quarter"]),
@@ -187,7 +179,7 @@ def _interviews(
             "age": np.clip(age, 0, _OPEN_AGE),
             "birth_country": label(told, BIRTH_COUNTRIES),
             "citizenship": label(world.persons["citizenship"][person], CITIZENSHIPS),
-            "arrival_year": pa.array(year, mask=(told == 0) | (came <= -FAR)),
+            "arrival_year": world.arrival_years(home, told == 0),
             "employed": pa.array(panel["works"] ^ mistaken, mask=age < _ADULT),
             "proxy": proxy,
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ravenstein.tables.other_statistics import ASYLUM_AGES, IRISH_AGES, WORKER_AGES
 from ravenstein.twin.draws import MID_YEAR, day
 from ravenstein.twin.geography import LAND, routes
 from ravenstein.twin.journeys import MOVE
@@ -31,7 +32,7 @@ _UNITED_KINGDOM = 60_000_000  # people, the size at which the rounding is publis
 _QUARTERLY = {"quarter": "date", "citizenship": CITIZENSHIPS}
 _CASES = {
     "applicant": asylum.APPLICANTS,
-    "age_group": ("0-17", "18-29", "30-49", "50-69", "70+"),
+    "age_group": ASYLUM_AGES,
     "sex": SEXES,
 }
 _GRANTS = {"age_group": _CASES["age_group"], "sex": SEXES}
@@ -39,7 +40,7 @@ _GRANTS = {"age_group": _CASES["age_group"], "sex": SEXES}
 COUNTED: Mapping[str, Mapping[str, Any]] = {
     "irish_migration": {
         "year": "number", "direction": _FLOWS, "sex": SEXES,
-        "age_group": ("0-14", "15-24", "25-44", "45-64", "65+"),
+        "age_group": IRISH_AGES,
     },
     "asylum_applications": _QUARTERLY | _CASES | {"location": asylum.APPLIED_AT},
     "asylum_decisions": _QUARTERLY | _CASES | {"outcome": asylum.OUTCOMES},
@@ -49,7 +50,7 @@ COUNTED: Mapping[str, Mapping[str, Any]] = {
     "visas_issued": _QUARTERLY | {"category": permits.VISAS},
     "worker_registrations": {
         "quarter": "date", "sex": SEXES, "area": "area",
-        "age_group": ("16-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"),
+        "age_group": WORKER_AGES,
     },
     "special_counts": {
         "year": "number", "area": "area", "special": SPECIAL, "sex": SEXES, "age": "number",
@@ -169,14 +170,12 @@ def special_counts(world: World) -> Seen:
     Args:
         world: The block.
     """
-    terms, h = world.residents.terms, world.homes
+    h = world.homes
     found = []
     for year in world.years():
         mid_year = day(year, *MID_YEAR)
         when = mid_year - world.at("special_lag")
-        serves = (terms["start"] <= when) & (terms["end"] > when)
-        kind = np.zeros(world.persons["birth"].size, dtype=np.int64)
-        kind[terms["person"][serves]] = terms["kind"][serves]
+        kind = world.service(when)
         live = h.on(when)
         live = live[kind[h.person[live]] > 0]
         person = h.person[live]

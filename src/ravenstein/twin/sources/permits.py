@@ -9,7 +9,7 @@ import numpy as np
 from ravenstein.twin.draws import day
 from ravenstein.twin.people import MIGRANT_REASONS, OUTSIDE_EU
 from ravenstein.twin.sources.asylum import FIRST_AGES, OUTCOMES
-from ravenstein.twin.world import Seen, World, groups, quarter, stacked
+from ravenstein.twin.world import Seen, World, groups, opens, quarter, stacked
 
 if TYPE_CHECKING:
     from ravenstein.twin.world import Columns, Ints
@@ -131,9 +131,7 @@ def _citizenship(world: World) -> Columns:
     when += (g.exponential(1.0, person.size) * world.at("grants_lag")).astype(np.int64)
     rows = np.flatnonzero((citizenship > 0) & (when < spells["end"]))
     order = rows[np.lexsort((when[rows], person[rows]))]
-    first = np.ones(order.size, dtype=np.bool_)
-    first[1:] = person[order[1:]] != person[order[:-1]]
-    chosen = order[first]
+    chosen = order[opens(person[order])]
     chosen = chosen[world.within(when[chosen])]
     return _granted(world, person[chosen], when[chosen])
 
