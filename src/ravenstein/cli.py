@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Official migration and population statistics, from source to release.",
     epilog="Exit codes: 0 done, 2 wrong call, 3 study, 4 source, 5 table, 6 parameter, "
-    "7 estimate, 8 store, 9 account, 10 survey, 11 demography.",
+    "7 estimate, 8 store, 9 account, 10 survey, 11 demography, "
+    "12 migration.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

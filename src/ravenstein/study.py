@@ -96,6 +96,20 @@ class PassengerSurvey(_Section):
     )
 
 
+class Migration(_Section):
+    """Total migration."""
+
+    headline: Literal["components", "combined"] = Field(
+        "components",
+        description="Which series is the headline: the sum of the components, or the best series "
+        "of all sources",
+    )
+    first: _Year | None = Field(
+        None, description="First calendar year; that of the survey if not given"
+    )
+    last: _Year | None = Field(None, description="Last calendar year; that of the survey")
+
+
 class NewRoute(_Section):
     """A route that the next sample design covers for the first time."""
 
@@ -157,7 +171,16 @@ class Source(_Section):
         "survey_traffic",
         "survey_unsampled",
         "survey_imbalance",
+        "survey_trailers",
         "border_movements",
+        "irish_migration",
+        "asylum_applications",
+        "returns",
+        "home_office_applications",
+        "home_office_returns",
+        "migration_component",
+        "worker_registrations",
+        "insurance_register",
     ] = Field(
         description="File family: myeb3 (summary components of change, local authorities); "
         "myeb2 (detailed components of change, by sex and single year of age); "
@@ -213,6 +236,7 @@ class Study(_Section):
     geography: Geography | None = None
     population: Population = Population()
     passenger_survey: PassengerSurvey = PassengerSurvey()
+    migration: Migration = Migration()
     sample_design: SampleDesign | None = None
     release: Release = Release()
     sources: tuple[Source, ...] = Field(min_length=1)

@@ -324,10 +324,9 @@ def test_asylum_seekers_are_set_aside_by_the_survey(of):
     """Nobody else is: interviews lost are those of asylum seekers who come to live here."""
 
     def interviewed(share):
-        chosen = changed(of, survey_asylum_missed=share, **SEEKERS).settings
-        drawn = passenger_survey.design(chosen, of.seed)
-        country = (of.residents, of.journeys)
-        rows, _ = passenger_survey.interviews(chosen, of.generator("survey"), country, drawn, 0)
+        twin = changed(of, survey_asylum_missed=share, **SEEKERS)
+        drawn = passenger_survey.design(twin.settings, of.seed)
+        rows, _, _ = passenger_survey.interviews(twin, drawn, np.empty(0, dtype=int))
         return rows.to_pandas().query("stay_stated == '12_months_or_more'")
 
     whole, part, none = (interviewed(share) for share in (0.0, 0.6, 1.0))

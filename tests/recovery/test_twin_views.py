@@ -11,6 +11,7 @@ from tests.unit.test_twin import slow_rule
 
 from ravenstein.passenger_survey.migrants import described, short_term
 from ravenstein.twin.settings import settings
+from ravenstein.twin.truth import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,20 @@ def test_a_perfect_survey_counts_short_term_migrants_exactly(perfect):
         keys = chosen.groupby(["year", "direction", "citizenship", "sex"]).persons.sum()
         assert {k: n for k, n in found.items() if k[0] in whole} == keys.to_dict(), definition
         assert keys.sum() > 50
+
+
+def test_migrants_are_the_sum_of_what_a_survey_of_intentions_sees_and_misses(perfect):
+    tables, _ = perfect
+    cells = ["year", "direction", "citizenship"]
+    parts = tables["truth_migration_parts"]
+    assert set(parts.part[parts.persons > 0]) == set(PARTS)
+    sign = np.where(parts.part == "migrant_switchers", -1, 1)
+    found = (parts.persons * sign).groupby([parts[name] for name in cells]).sum()
+    truth = tables["truth_migration"].query("definition == 'un_12_months'")
+    expected = truth.groupby(cells).persons.sum()
+    found, expected = found.align(expected, fill_value=0)
+    assert (found == expected).all()
+    assert expected.sum() > 200
 
 
 def test_a_perfect_border_gives_the_twelve_of_sixteen_months_exactly():

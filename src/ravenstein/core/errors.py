@@ -125,6 +125,13 @@ class DemographyError(RavensteinError):
     exit_code = 11
 
 
+class MigrationError(RavensteinError):
+    """Components, sources or vintages from which no total of migration can be made."""
+
+    kind = "migration"
+    exit_code = 12
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like a mistyped one, or None where none is near.
 

@@ -13,6 +13,7 @@ from ravenstein.passenger_survey.answers import (
     CROSSINGS,
     MINIMUM,
     SILENT,
+    SLOT,
     check_answers,
     migrant,
     unanswered,
@@ -93,20 +94,27 @@ class Weighted:
     notes: tuple[tuple[str, str], ...]
 
 
-def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tuple[Weights, int]:
-    """Draw bootstrap factors of shifts within route × direction, the full sample first.
+def factors(
+    contacts: Columns,
+    count: int,
+    generator: np.random.Generator,
+    sampled: NDArray[np.float64] | None = None,
+) -> tuple[Weights, int]:
+    r"""Draw bootstrap factors of shifts within route × direction, the full sample first.
 
     Args:
         contacts: Columns of the interviews of a month [n].
         count: Number of replicates, besides the full sample.
         generator: The month's generator.
+        sampled: Share $f$ of the possible shifts that is sampled [n]; none where not given.
 
     Returns:
-        Factors [n, 1 + count], and the number of shifts that are alone in their stratum and
-        therefore kept as certain.
+        Factors $1+\sqrt{1-f}\,(b-1)$ [n, 1 + count] with $b$ of the bootstrap, and the number of
+        shifts that are alone in their stratum and therefore kept as certain.
 
     Source:
-        Rao, Wu, Yue, Survey Methodology 18, 1992.
+        Rao, Wu, Yue, Survey Methodology 18, 1992; Rao, Wu, Journal of the American Statistical
+        Association 83, 1988, section 4 (finite populations).
     """
     n = contacts["portroute"].size
     if not count:
@@ -117,16 +125,80 @@ def factors(contacts: Columns, count: int, generator: np.random.Generator) -> tu
     )
     drawn = bootstrap(sample, count, generator)
     whole = np.ones((drawn.factors.shape[0], 1))  # joined by shift: rows are many
-    return np.hstack([whole, drawn.factors])[drawn.unit], sample.lonely_strata
+    made = np.hstack([whole, drawn.factors])
+    if sampled is not None:
+        left = np.zeros(len(made))
+        left[drawn.unit] = np.sqrt(1 - sampled)
+        made = 1 + left[:, None] * (made - 1)
+    return made[drawn.unit], sample.lonely_strata
 
 
-def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted:
+def sampled_shares(month: Month) -> NDArray[np.float64]:
+    """Return the share of the possible shifts of each interview's route and direction [n].
+
+    Where it is not known how many were sampled, those with interviews count.
+    """
+    c, s = month.contacts, month.shifts
+    known = cells(*([t["portroute"], t["arrivedepart"]] for t in (c, s)))
+    of, place = known.rows
+    given = np.asarray(s["sampled"], dtype=np.float64)
+    possible, told, unknown = (
+        np.bincount(place, values, minlength=known.count)
+        for values in (s["possible"], np.nan_to_num(given), ~np.isfinite(given))
+    )
+    met = cells([c["portroute"], c["arrivedepart"], c["shiftno"]]).rows[0]
+    first = np.unique(met, return_index=True)[1]
+    seen = np.bincount(of[first], minlength=known.count)
+    taken = np.where(unknown > 0, seen, told)
+    share = np.divide(taken, possible, out=np.zeros(known.count), where=possible > 0)
+    return np.asarray(np.clip(share, 0, 1)[of])
+
+
+def passenger_factors(
+    month: Month, sampled: NDArray[np.float64], count: int, generator: np.random.Generator
+) -> Weights:
+    r"""Draw factors of passengers within sampled shifts, the full sample first [n, 1 + count].
+
+    Args:
+        month: The month.
+        sampled: Share of the possible shifts that is sampled [n].
+        count: Number of replicates, besides the full sample.
+        generator: The month's generator.
+
+    Notes:
+        $1\pm\sqrt{f\,(1-\rho/k)}$, each sign alike often: where a share $f$ of the shifts is
+        sampled, those of shifts hold $1-f$ of the variance between them, and of that between
+        passengers, of whom every $k$-th was asked and $\rho$ answered.
+
+    Source:
+        Rao, Wu, Journal of the American Statistical Association 83, 1988, section 4; Chipperfield,
+        Preston, Survey Methodology 33, 2007 (two-stage samples without replacement).
+    """
+    c = month.contacts
+    asked = ~np.isin(c["response"], (SILENT, SLOT))
+    silent = month.nonresponse["migtotal"].sum() + month.nonresponse["ordtotal"].sum()
+    silent += (c["response"] == SILENT).sum()
+    answered = asked.sum() / max(asked.sum() + silent, 1)
+    interval = np.where(migrant(c), c["migsi"], c["tandtsi"]).astype(np.float64)
+    interval = np.where(np.isfinite(interval), interval, c["migsi"].astype(np.float64))
+    spread = np.sqrt(sampled * (1 - answered / np.maximum(interval, 1)))
+    sign = generator.integers(0, 2, (interval.size, count), dtype=np.int8) * 2 - 1
+    made = np.ones((interval.size, 1 + count))
+    np.multiply(sign, spread[:, None], out=made[:, 1:])
+    made[:, 1:] += 1
+    return made
+
+
+def weigh(
+    month: Month, factor: Weights, rules: Rules | None = None, within: Weights | None = None
+) -> Weighted:
     """Weigh a month's interviews through all stages, in the full sample and every replicate.
 
     Args:
         month: The month.
         factor: Factors of `factors` [n, R]; ones for the full sample alone.
         rules: What is chosen in the weighting.
+        within: Factors of `passenger_factors` [n, R]; none where not given.
 
     Returns:
         The weights. Cells of non-response, minimums, traffic or unsampled passengers that are too
@@ -141,7 +213,7 @@ def weigh(month: Month, factor: Weights, rules: Rules | None = None) -> Weighted
     """
     rules = rules or Rules()
     check_answers(month.contacts)
-    held, made = factor.copy(), {}
+    held, made = factor.copy() if within is None else factor * within, {}
     notes: list[tuple[str, str]] = []
     for name, step in _STEPS.items():
         if name == "imbalance" and month.imbalance is None:

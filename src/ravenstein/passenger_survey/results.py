@@ -13,7 +13,15 @@ from ravenstein.core.estimate import estimate
 from ravenstein.core.seeds import step_generator
 from ravenstein.passenger_survey.answers import ended
 from ravenstein.passenger_survey.cells import cells, rows_of
-from ravenstein.passenger_survey.chain import ORDER, Month, Rules, factors, weigh
+from ravenstein.passenger_survey.chain import (
+    ORDER,
+    Month,
+    Rules,
+    factors,
+    passenger_factors,
+    sampled_shares,
+    weigh,
+)
 from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import (
     AGE_GROUPS,
@@ -27,6 +35,7 @@ from ravenstein.passenger_survey.migrants import (
     short_term,
 )
 from ravenstein.passenger_survey.quality import cell_report, extremes, largest
+from ravenstein.passenger_survey.trailers import Detail, with_trailers
 from ravenstein.tables.passenger_survey import REASONS
 
 if TYPE_CHECKING:
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.core.estimate import Estimate
+    from ravenstein.core.sparse import SparseEstimate
     from ravenstein.passenger_survey.cells import Columns
     from ravenstein.passenger_survey.chain import Weighted
 
@@ -73,6 +83,8 @@ class Results:
             `area`.
         short_term: Short-term migrants by definition; none where no year is complete.
         flows: Columns of `survey_flows`.
+        cells: Long-term migrants in all their answers.
+        stays_ended: Stays and absences that ended, from the trailers; None without.
         months: Number of months.
         joined: Months in which cells were joined.
         lonely: Shifts alone in their stratum, kept as certain.
@@ -89,6 +101,8 @@ class Results:
     migrants: dict[str, Estimate] = field(default_factory=dict)
     short_term: Estimate | None = None
     flows: dict[str, list[Any]] = field(default_factory=dict)
+    cells: SparseEstimate | None = None
+    stays_ended: SparseEstimate | None = None
     months: int = 0
     joined: int = 0
     lonely: int = 0
@@ -110,7 +124,7 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
 
     Args:
         tables: Columns of the declared tables by name, without `survey_`; `imbalance` where that
-            stage is wanted.
+            stage is wanted, `trailers` where the survey has them.
         rules: What is chosen in the weighting.
         draws: Number of bootstrap replicates.
         seed: Seed; each month has a generator of its own.
@@ -118,7 +132,8 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     Raises:
         SurveyError: If a table holds a month without interviews, or a month cannot be weighed.
     """
-    contacts = tables["contacts"]
+    trailers = tables.get("trailers")
+    contacts = with_trailers(tables["contacts"], trailers)
     month_of = contacts["interviewed_on"].astype("datetime64[M]")
     order = np.lexsort((contacts["serial"], month_of))
     contacts = rows_of(contacts, order)
@@ -139,9 +154,11 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
         others = {name: _of_month(tables[name], month) for name in _TABLES}
         given = Month(chosen, **others, imbalance=balance)
         generator = step_generator(seed, f"passenger_survey/{month}")
-        drawn, lonely = factors(chosen, draws, generator)
+        share = sampled_shares(given)
+        drawn, lonely = factors(chosen, draws, generator, share)
+        within = passenger_factors(given, share, draws, generator) if draws else None
         try:
-            return given, weigh(given, drawn, rules), lonely
+            return given, weigh(given, drawn, rules, within), lonely
         except SurveyError as error:
             raise error.within(str(month)) from None
 
@@ -166,6 +183,8 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
     }
     made.extremes = list(largest(candidates))
     counted.give(made)
+    made.cells = counted.detail.migrants()
+    made.stays_ended = counted.detail.stays() if trailers is not None else None
     return made
 
 
@@ -207,6 +226,7 @@ class _Counted:
             "country": Totals(first | {"country": kinds("country", "other")}, draws),
             "area": Totals(first | {"area": kinds("area", UNKNOWN)}, draws),
         }
+        self.detail = Detail()
         held = {str(month) for month in months}
         self.months = {y: sum(month[:4] == str(y) for month in held) for y in years}
         # a stay of under a year that began in a year has ended within the next one
@@ -225,6 +245,7 @@ class _Counted:
         c = month.contacts
         rows = long_term(c)
         columns = described(rows_of(c, rows))
+        self.detail.add(c, rows, found.final)
         for totals in self.long.values():
             totals.add(columns, found.final[rows])
         for name, chosen in short_term(c, nights).items() if self.short else ():

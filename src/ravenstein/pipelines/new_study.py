@@ -63,7 +63,10 @@ _SURVEY = "".join(
 kind = "{kind}"
 file = "twin/views/{kind}{end}"
 '''
-    for kind, end in [(kind, "" if kind == "survey_contacts" else ".parquet") for kind in NEEDED]
+    for kind, end in [
+        (kind, "" if kind in ("survey_contacts", "survey_trailers") else ".parquet")
+        for kind in (*NEEDED, "survey_trailers")
+    ]
 )
 
 _BORDER = """

@@ -16,6 +16,7 @@ from ravenstein.core.errors import (
     TableError,
     listed,
 )
+from ravenstein.core.sparse import sparse_to_rows
 from ravenstein.passenger_survey.chain import Rules, weigh
 from ravenstein.passenger_survey.imputation import imputed_nights
 from ravenstein.passenger_survey.migrants import flows
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ravenstein.study import PassengerSurvey, Source, Study
 
 KINDS = tuple(table.name for table in SOURCES)
-NEEDED = tuple(kind for kind in KINDS if kind != "survey_imbalance")
+NEEDED = tuple(kind for kind in KINDS if kind not in ("survey_imbalance", "survey_trailers"))
 ESTIMATES = {
     "reason": tables.SURVEY_MIGRANTS,
     "age": tables.SURVEY_MIGRANTS_BY_AGE,
@@ -89,6 +90,12 @@ def passenger_survey(study: Study, run: Run) -> None:
             table = tables.SURVEY_SHORT_TERM
             run.write_estimate(table, made.short_term, method=results, inputs=ended)
             behind_flows.append(FromTable(table.name))
+        for table, cells in (
+            (tables.SURVEY_MIGRANT_CELLS, made.cells),
+            (tables.SURVEY_ENDED_STAYS, made.stays_ended),
+        ):
+            if cells is not None and cells.count:
+                run.write_cells(table, sparse_to_rows(cells), method=results, inputs=whole)
         rows = pa.Table.from_pydict(made.flows, schema(tables.SURVEY_FLOWS))
         run.write(tables.SURVEY_FLOWS, rows, method=flows, inputs=behind_flows)
         step.note = last_year(made)

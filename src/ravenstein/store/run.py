@@ -157,7 +157,25 @@ class Run:
         """
         from ravenstein.core.cells import estimate_to_rows
 
-        count = given.draws.sizes["draw"]
+        rows = estimate_to_rows(given)
+        return self.write_cells(table, rows, method=method, inputs=inputs, parameters=parameters)
+
+    def write_cells(
+        self,
+        table: Table,
+        rows: pa.Table,
+        *,
+        method: Callable[..., Any],
+        inputs: Sequence[FromTable | FromFile] = (),
+        parameters: Parameters | None = None,
+    ) -> Vintage:
+        """Store cells with their draws as a Parquet file: a row a cell, draws as a float32 list.
+
+        Raises:
+            EstimateError: If a cell does not have the study's number of draws.
+            TableError: If the cells break the declaration.
+        """
+        count = rows.schema.field("draws").type.list_size
         if count != self.draws:
             raise EstimateError(
                 f"Estimate {table.name!r} does not have the study's number of draws.",
@@ -169,7 +187,7 @@ class Run:
         write = self._next_write(table)
         storage = f"estimates/{table.name}@{write}.parquet"
         path = self.store.folder / storage
-        write_parquet(estimate_to_rows(given), path)
+        write_parquet(rows, path)
         try:
             with self._transaction():
                 cells = checked(table, nw.from_native(self.store.relation(storage)).lazy())

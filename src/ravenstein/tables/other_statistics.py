@@ -58,10 +58,21 @@ VISAS = CodeList(
     source="Home Office, Entry clearance visas: category",
 )
 
+NOT_STATED = "not_stated"
+"""The age group and sex of cases whose age and sex the producer does not give."""
+
 _TEXT = ColumnType.STRING
 _TWIN = "in the bundled study, the twin"
 _QUARTER = Column("quarter", ColumnType.DATE, "First day of the quarter")
 _SEX = Column("sex", _TEXT, "Sex", codes=SEX)
+_SEX_IF_STATED = Column(
+    "sex",
+    _TEXT,
+    "Sex",
+    codes=CodeList(
+        "sex, where stated", {**SEX.labels, NOT_STATED: "Not stated"}, source=SEX.source
+    ),
+)
 _CITIZENSHIP = Column("citizenship", _TEXT, "Citizenship group", codes=CITIZENSHIPS)
 
 
@@ -108,12 +119,13 @@ ASYLUM_APPLICATIONS = Table(
     columns=(
         _QUARTER,
         *_CASE,
-        _ages(*ASYLUM_AGES),
-        _SEX,
+        _ages(*ASYLUM_AGES, NOT_STATED),
+        _SEX_IF_STATED,
         Column("location", _TEXT, "Place of application", codes=APPLIED_AT),
         _count("Applicants"),
     ),
     source=f"Home Office, Asylum applications; {_TWIN}",
+    notes=("The Home Office gives ages and sexes from 2009 on: not_stated before.",),
 )
 
 ASYLUM_DECISIONS = Table(
@@ -124,11 +136,12 @@ ASYLUM_DECISIONS = Table(
         _QUARTER,
         *_CASE,
         Column("outcome", _TEXT, "Outcome", codes=OUTCOMES),
-        _ages(*ASYLUM_AGES),
-        _SEX,
+        _ages(*ASYLUM_AGES, NOT_STATED),
+        _SEX_IF_STATED,
         _count("Applicants"),
     ),
     source=f"Home Office, Asylum decisions and resettlement; {_TWIN}",
+    notes=("The Home Office gives ages and sexes from 2009 on: not_stated before.",),
 )
 
 RETURN_COUNTS = Table(
@@ -139,12 +152,18 @@ RETURN_COUNTS = Table(
         _QUARTER,
         _CITIZENSHIP,
         Column("type", _TEXT, "Return", codes=RETURNS),
-        Column("asylum", ColumnType.BOOLEAN, "Whether they had applied for asylum"),
-        _ages(*ASYLUM_AGES),
-        _SEX,
+        Column(
+            "asylum",
+            ColumnType.BOOLEAN,
+            "Whether they had applied for asylum; missing where the source does not say",
+            nullable=True,
+        ),
+        _ages(*ASYLUM_AGES, NOT_STATED),
+        _SEX_IF_STATED,
         _count("Returns"),
     ),
     source=f"Home Office, Returns; {_TWIN}",
+    notes=("Home Office files do not say who had applied for asylum.",),
 )
 
 SETTLEMENT_GRANTS = Table(

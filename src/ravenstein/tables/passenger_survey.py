@@ -65,6 +65,18 @@ COUNTRIES = CodeList(
     source="ONS, Long-Term International Migration, table 2.02: country of last or next residence",
 )
 
+OCCUPATIONS = CodeList(
+    "usual occupation",
+    {
+        "professional": "Professional and managerial",
+        "manual": "Manual and clerical",
+        "student": "Students",
+        "other_adult": "Other adults",
+        "child": "Children",
+    },
+    source="ONS, Long-Term International Migration, table 2.05: usual occupation before migration",
+)
+
 _TEXT, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
 
 
@@ -247,7 +259,33 @@ SURVEY_IMBALANCE = Table(
     source="Passenger survey: imbalance factors; none in the bundled study",
 )  # fmt: skip
 
+SURVEY_TRAILERS = Table(
+    "survey_trailers",
+    "Further answers of migrants, and of those whose stay or absence of a month or longer ends",
+    grain=("serial",),
+    columns=(
+        SERIAL,
+        Column(
+            "nights", _INTEGER, "Nights of the stay or absence that ends, as recalled, however "
+            "long; missing where none does", unit="nights", nullable=True, minimum=0,
+        ),
+        Column(
+            "stay_before", _TEXT, "Length that was stated when it began, as recalled",
+            codes=STAYS, nullable=True,
+        ),
+        Column(
+            "asylum", ColumnType.BOOLEAN, "Whether they say that they come, or came, to seek "
+            "asylum",
+        ),
+        Column(
+            "occupation", _TEXT, "Usual occupation before the migration; missing for others than "
+            "migrants", codes=OCCUPATIONS, nullable=True,
+        ),
+    ),
+    source="Passenger survey: migration trailer; in the bundled study, the twin",
+)  # fmt: skip
+
 TABLES = (
     SURVEY_CONTACTS, SURVEY_SHIFTS, SURVEY_NONRESPONSE, SURVEY_TRAFFIC, SURVEY_UNSAMPLED,
-    SURVEY_IMBALANCE,
+    SURVEY_IMBALANCE, SURVEY_TRAILERS,
 )  # fmt: skip

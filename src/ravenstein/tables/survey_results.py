@@ -10,6 +10,7 @@ from ravenstein.tables.passenger_survey import (
     COUNTRIES,
     DIRECTION,
     MONTH,
+    OCCUPATIONS,
     REASONS,
     ROUTE,
     SERIAL,
@@ -228,6 +229,62 @@ SURVEY_SHORT_TERM = _estimates(
     "definition", "citizenship", "reason",
 )  # fmt: skip
 
+_WITHOUT_TRAILER = "not_stated where there is no trailer"
+
+SURVEY_MIGRANT_CELLS = Table(
+    "survey_migrant_cells",
+    "Long-term migrants by stated intention, in all their answers at once; cells without any "
+    "interview are 0",
+    grain=(
+        "year", "quarter", "direction", "citizenship", "reason", "country", "area", "age_group",
+        "sex", "occupation", "asylum",
+    ),
+    columns=(
+        _YEAR,
+        code("quarter", "Quarter of the year", 1, 4),
+        _FLOW,
+        *(_DIMENSIONS[name] for name in ("citizenship", "reason", "country", "area", "age_group",
+                                         "sex")),
+        Column(
+            "occupation", _TEXT, f"Usual occupation; {_WITHOUT_TRAILER}",
+            pattern="|".join((*OCCUPATIONS.labels, "not_stated")),
+        ),
+        Column("asylum", ColumnType.BOOLEAN, "Whether they say that they come to seek asylum"),
+        _POINT,
+        _DRAWS,
+    ),
+    source="survey_contacts and survey_trailers, weighted in every replicate",
+)  # fmt: skip
+
+SURVEY_ENDED_STAYS = Table(
+    "survey_ended_stays",
+    "Stays and absences that ended, of those who had stated 12 months or more or who stayed so "
+    "long, by when they began; cells without any interview are 0",
+    grain=("year", "ended", "direction", "citizenship", "length", "stated_long", "asylum"),
+    columns=(
+        Column(
+            "year", _INTEGER, "Year in which the stay or absence began", unit="calendar year",
+            minimum=1900,
+        ),
+        Column("ended", _INTEGER, "Year in which it ended", unit="calendar year", minimum=1900),
+        Column(
+            "direction", _TEXT, "Immigration: a stay that ended; emigration: an absence",
+            codes=FLOWS,
+        ),
+        _DIMENSIONS["citizenship"],
+        Column(
+            "length", _INTEGER, "Completed years of the stay or absence", unit="years", minimum=0
+        ),
+        Column(
+            "stated_long", ColumnType.BOOLEAN, "Whether 12 months or more were stated when it began"
+        ),
+        Column("asylum", ColumnType.BOOLEAN, "Whether they say that they came to seek asylum"),
+        _POINT,
+        _DRAWS,
+    ),
+    source="survey_contacts and survey_trailers, weighted in every replicate",
+)  # fmt: skip
+
 
 def _bound(name: str) -> Column:
     title = f"{name.capitalize()} bound of the 95 % interval"
@@ -353,5 +410,5 @@ TABLES = (
     SURVEY_WEIGHTS, SURVEY_STAYS, SURVEY_STAGES, SURVEY_NOTES, SURVEY_EXTREMES,
     SURVEY_RULES, SURVEY_MIGRANTS, SURVEY_MIGRANTS_BY_AGE, SURVEY_MIGRANTS_BY_COUNTRY,
     SURVEY_MIGRANTS_BY_AREA, SURVEY_SHORT_TERM, SURVEY_FLOWS, SURVEY_ALLOCATION, SURVEY_FRONTIER,
-    SURVEY_BREAK, SURVEY_SERIES,
+    SURVEY_BREAK, SURVEY_SERIES, SURVEY_MIGRANT_CELLS, SURVEY_ENDED_STAYS,
 )  # fmt: skip

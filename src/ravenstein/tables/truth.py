@@ -108,6 +108,34 @@ TRUTH_MIGRATION = Table(
     source=_SOURCE,
 )  # fmt: skip
 
+MIGRATION_PARTS = CodeList(
+    "part of long-term migration",
+    {
+        "stated": "Stated 12 months or more, on routes other than the land border, no asylum",
+        "land": "Migrants over the land border",
+        "asylum": "Migrants among asylum seekers, on other routes",
+        "visitor_switchers": "Stated less than 12 months, stayed or went for 12 or more",
+        "migrant_switchers": "Stated 12 months or more, stayed or went for less: to be taken off",
+    },
+    source="ONS, Long-Term International Migration: methodology",
+)
+
+TRUTH_MIGRATION_PARTS = Table(
+    "truth_migration_parts",
+    "Long-term migrations as they turned out, by what a survey of intentions misses: migrants = "
+    "stated + land + asylum + visitor switchers − migrant switchers",
+    grain=("year", "direction", "part", "citizenship"),
+    columns=(
+        _calendar_year(),
+        _FLOW,
+        Column("part", _TEXT, "Part", codes=MIGRATION_PARTS),
+        _CITIZENSHIP,
+        _persons(title="Migrations"),
+    ),
+    source=_SOURCE,
+    notes=("Parts but the land's and asylum's are of other routes, and of others.",),
+)
+
 TRUTH_SHORT_TERM = Table(
     "truth_short_term",
     "Stays of non-residents (immigration) and absences of residents (emigration) that ended, by "
@@ -259,5 +287,5 @@ TRUTH_EMPLOYMENT = Table(
 TABLES = (
     TRUTH_POPULATION, TRUTH_COMPONENTS, TRUTH_MIGRATION, TRUTH_SHORT_TERM, TRUTH_IDENTITIES,
     TRUTH_PEOPLE, TRUTH_RESIDENCE, TRUTH_SPECIAL, TRUTH_STUDENTS, TRUTH_ASYLUM,
-    TRUTH_EMPLOYMENT,
+    TRUTH_EMPLOYMENT, TRUTH_MIGRATION_PARTS,
 )  # fmt: skip

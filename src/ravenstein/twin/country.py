@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin import truth
+from ravenstein.twin.geography import routes
 from ravenstein.twin.homes import addresses, homes
 from ravenstein.twin.journeys import journeys
 from ravenstein.twin.names import names
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     Columns = dict[str, NDArray[Any]]
 
 _MERGE_EVERY = 64
+_DIRECTIONS = ("emigration", "immigration")
 
 
 @dataclass
@@ -107,21 +109,12 @@ def block(
     at_home = homes(generator("homes"), lived, places)
     world = World(settings, seed, number, lived, travelled, known, places, at_home)
     seen = [view for group in settings.views for view in GROUPS[group](world, drawn)]
-    years = (settings.scale.first, settings.scale.last)
     cells = {
         name: [columns if "count" in columns else truth.counted(columns)]
         for view in seen
         for name, columns in view.counts.items()
     }
-    found = {
-        "migration": truth.migration(lived, travelled, years),
-        "short_term": truth.short_term(lived, travelled, years),
-    }
-    for name, definitions in found.items():
-        cells[name] = [
-            truth.counted({"definition": np.full(columns["year"].size, i)} | columns)
-            for i, columns in enumerate(definitions.values())
-        ]
+    cells |= _flow_cells(settings, lived, travelled)
     counts = Counts(
         lived.population, lived.components, cells, travelled.crossings["person"].size,
         travelled.resident.size,
@@ -134,6 +127,25 @@ def block(
         "truth_special": _special(lived, number),
     }
     return tables, counts
+
+
+def _flow_cells(
+    settings: Settings, lived: Residents, travelled: Journeys
+) -> dict[str, list[Columns]]:
+    """Return the counts of the block's flows in truth, by table, a part for each definition."""
+    years = (settings.scale.first, settings.scale.last)
+    found = {
+        "migration": truth.migration(lived, travelled, years),
+        "short_term": truth.short_term(lived, travelled, years),
+        "migration_parts": truth.migration_parts(lived, travelled, routes(settings), years),
+    }
+    return {
+        name: [
+            truth.counted({"definition": np.full(columns["year"].size, i)} | columns)
+            for i, columns in enumerate(definitions.values())
+        ]
+        for name, definitions in found.items()
+    }
 
 
 def summary(
@@ -160,6 +172,16 @@ def summary(
     long, short = cells["migration"], cells["short_term"]
     tables["truth_migration"] = pa.table(_flows(long, truth.DEFINITIONS, codes))
     tables["truth_short_term"] = pa.table(_flows(short, truth.SHORT_TERM, codes))
+    part = cells["migration_parts"]
+    tables["truth_migration_parts"] = pa.table(
+        {
+            "year": part["year"],
+            "direction": label(part["direction"], _DIRECTIONS),
+            "part": label(part["definition"], truth.PARTS),
+            "citizenship": label(part["citizenship"], CITIZENSHIPS),
+            "persons": part["count"],
+        }
+    )
     tables["truth_population"] = _cells(counts.population, scale.first, codes)
     parts = []
     for name in COMPONENTS:
@@ -180,7 +202,7 @@ def _flows(
     return {
         "definition": label(columns["definition"], definitions),
         "year": columns["year"],
-        "direction": label(columns["direction"], ("emigration", "immigration")),
+        "direction": label(columns["direction"], _DIRECTIONS),
         "citizenship": label(columns["citizenship"], CITIZENSHIPS),
         "reason": label(columns["reason"], REASONS),
         "age": columns["age"],

@@ -27,17 +27,17 @@ FILES = (
 _ONCE = ("names", "registers", "statistics", "labour_force")
 
 _FOR_ALL_YEARS = (
-    "border_renewed", "survey_unsampled", "season", "hours", "routes", "route_tilt", "weekdays",
-    "travel_by_age", "travel_by_person", "usual_carrier", "same_route_back",
-    "visits_of_emigrants", "abroad_own", "abroad_elsewhere", "age_shares", "female_share",
-    "foreign_born", "visits_by_visitor", "visitor_years", "visitors", "short_term",
+    "border_renewed", "survey_unsampled", "survey_occupation", "season", "hours", "routes",
+    "route_tilt", "weekdays", "travel_by_age", "travel_by_person", "usual_carrier",
+    "same_route_back", "visits_of_emigrants", "abroad_own", "abroad_elsewhere", "age_shares",
+    "female_share", "foreign_born", "visits_by_visitor", "visitor_years", "visitors", "short_term",
     "short_term_reason", "short_term_days", "mortality_level", "mortality_slope",
     "mortality_decline", "infant_mortality",
 )  # fmt: skip
 
 SWITCHED_OFF = (
     "survey_nonresponse", "survey_minimum", "survey_migrants_lost", "survey_visitors_gained",
-    "survey_night_recall", "survey_unsampled", "survey_asylum_missed",
+    "survey_night_recall", "survey_unsampled", "survey_asylum_missed", "survey_removals_missed",
     "border_mistyped", "border_swapped", "border_birth_date", "border_renewed",
     "border_no_document", "name_changes", "record_errors", "postcode_errors", "components_rounding",
     "patient_birth_lag", "patient_lag", "patient_move_lag", "patient_missed",
@@ -56,6 +56,7 @@ SWITCHED_OFF = (
 
 SWITCHED_ON: dict[str, float] = {
     "border_coverage": 1.0, "border_land": 1.0, "border_outbound": 1.0, "students_linked": 1.0,
+    "survey_asylum_said": 1.0,
 }  # fmt: skip
 """Those that are switched off at another value."""
 

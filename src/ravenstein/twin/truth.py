@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.twin.draws import age_on
-from ravenstein.twin.journeys import ALIKE, BACK, MOVE, TWELVE, area_of_residence
+from ravenstein.twin.geography import LAND
+from ravenstein.twin.journeys import ALIKE, BACK, MOVE, OUT, TWELVE, area_of_residence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ravenstein.twin.geography import Routes
     from ravenstein.twin.journeys import Journeys
     from ravenstein.twin.people import Residents
 
@@ -26,6 +28,7 @@ WINDOW, THRESHOLD = 487, 365
 """Days of the 12-of-16-months definition."""
 
 DEFINITIONS = ("residence_12_of_16", "un_12_months", "stated_intention")
+PARTS = ("stated", "land", "asylum", "visitor_switchers", "migrant_switchers")
 SHORT_TERM = ("months_1_to_12", "months_3_to_12", "un_3_to_12_work_or_study")
 _WORK_OR_STUDY = (0, 1, 3)  # places in REASONS
 _MONTH, _THREE_MONTHS, _YEAR = 30, 91, 365
@@ -121,6 +124,49 @@ def _described(
         "age": np.clip(age_on(persons["birth"][person], c["day"][place]), 0, 90),
         "sex": persons["sex"][person],
         "area": area_of_residence(residents, c, place),
+    }
+
+
+def migration_parts(
+    residents: Residents, journeys: Journeys, known: Routes, years: tuple[int, int]
+) -> dict[str, Columns]:
+    """Return migrations by what a survey of intentions misses of them.
+
+    Args:
+        residents: The residents of a block.
+        journeys: Their journeys, and those of visitors.
+        known: The routes.
+        years: First and last calendar year.
+
+    Returns:
+        By part: `year`, `direction` (1 immigration, 0 emigration), `citizenship`.
+
+    Notes:
+        Usual residence for 12 months = stated + land + asylum + visitor switchers − migrant
+        switchers, in every cell.
+    """
+    c = journeys.crossings
+    year = c["day"].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    seeks = np.zeros(journeys.resident.size, dtype=np.bool_)
+    seeks[: residents.persons["asylum"].size] = residents.persons["asylum"] == 1
+    land, seeks = known.mode[c["route"]] == LAND, seeks[c["person"]]
+    inside = (year >= years[0]) & (year <= years[1])
+    moves, long, other = c["leg"] == MOVE, c["stated"] == TWELVE, ~land & ~seeks
+    chosen = {
+        "stated": long & other,
+        "land": moves & land,
+        "asylum": moves & seeks & ~land,
+        "visitor_switchers": moves & ~long & other,
+        "migrant_switchers": long & (c["leg"] == OUT) & other,
+    }
+    rows = {name: np.flatnonzero(chosen[name] & inside) for name in PARTS}
+    return {
+        name: {
+            "year": year[place],
+            "direction": c["arrival"][place].astype(np.int64),
+            "citizenship": journeys.persons["citizenship"][c["person"][place]],
+        }
+        for name, place in rows.items()
     }
 
 

@@ -16,17 +16,17 @@ from ravenstein.twin.sources import (
     passenger_survey,
     patients,
     permits,
+    trailers,
     vital_events,
 )
 from ravenstein.twin.world import Seen, World, by_record, joined, label
 
 
 def _survey(world: World, drawn: passenger_survey.Design) -> list[Seen]:
-    country = (world.residents, world.journeys)
-    contacts, tallies = passenger_survey.interviews(
-        world.settings, world.generator("survey"), country, drawn, world.number
-    )
-    return [Seen({"survey_contacts": contacts}, counts=tallies)]
+    removed = asylum.removals(world, asylum.cases(world))
+    contacts, answered, tallies = passenger_survey.interviews(world, drawn, removed)
+    rows = {"survey_contacts": contacts, "survey_trailers": trailers.trailers(world, answered)}
+    return [Seen(rows, counts=tallies)]
 
 
 def _border(world: World, _: passenger_survey.Design) -> list[Seen]:

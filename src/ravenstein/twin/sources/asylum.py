@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.twin.draws import pick
+from ravenstein.twin.journeys import ALIKE, OUT
 from ravenstein.twin.people import FAR, OUTSIDE_EU
 from ravenstein.twin.world import Seen, World, dates, groups, label, quarter, stacked
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ravenstein.twin.world import Columns, Ints
 
 APPLICANTS = ("main", "dependant")
@@ -103,35 +102,23 @@ def asylum(world: World, found: Columns) -> Seen:
         world: The block.
         found: The cases.
     """
-    person = found["person"]
-    citizenship, sex = (world.persons[name][person] for name in ("citizenship", "sex"))
-
-    def counted(when: Ints, chosen: NDArray[np.bool_], **more: Ints) -> Columns:
-        rows = np.flatnonzero(chosen & world.within(when))
-        columns = {"citizenship": citizenship, "sex": sex - 1} | more
-        ages = groups(world.age(person[rows], when[rows]), FIRST_AGES)
-        named = {name: values[rows] for name, values in columns.items()}
-        return {"quarter": quarter(when[rows]), "age_group": ages} | named
-
-    everybody = np.ones(person.size, dtype=np.bool_)
     applicant = {"applicant": found["dependant"]}
-    returned = counted(
-        found["left"], found["return"] >= 0, type=found["return"],
-        asylum=np.ones(person.size, dtype=np.int64),
-    )  # fmt: skip
-    others = _other_returns(world)
+    decided = {name: values[found["outcome"] >= 0] for name, values in found.items()}
+    returned = returns(world, found)
+    kinds = {"type": returned["type"], "asylum": returned["asylum"]}
     counts = {
-        "asylum_applications": counted(
-            found["applied"], everybody, location=found["port"], **applicant
+        "asylum_applications": _counted(
+            world, found["person"], found["applied"], location=found["port"], **applicant
         ),
-        "asylum_decisions": counted(
-            found["decided"], found["outcome"] >= 0, outcome=found["outcome"], **applicant
+        "asylum_decisions": _counted(
+            world, decided["person"], decided["decided"], outcome=decided["outcome"],
+            applicant=decided["dependant"],
         ),
-        "returns": stacked([returned, others]),
-    }
+        "returns": _counted(world, returned["person"], returned["day"], **kinds),
+    }  # fmt: skip
     truth = pa.table(
         {
-            "person": (world.number << 32) + person,
+            "person": (world.number << 32) + found["person"],
             "applicant": label(found["dependant"], APPLICANTS),
             "applied_on": dates(found["applied"]),
             "decided_on": dates(found["decided"]),
@@ -143,8 +130,36 @@ def asylum(world: World, found: Columns) -> Seen:
     return Seen({"truth_asylum": truth}, counts=counts)
 
 
+def _counted(world: World, person: Ints, when: Ints, **more: Ints) -> Columns:
+    """Return quarter, age group, citizenship, sex and more of events in the twin's years."""
+    rows = np.flatnonzero(world.within(when))
+    person, when = person[rows], when[rows]
+    return {
+        "quarter": quarter(when), "age_group": groups(world.age(person, when), FIRST_AGES),
+        "citizenship": world.persons["citizenship"][person],
+        "sex": world.persons["sex"][person] - 1,
+    } | {name: values[rows] for name, values in more.items()}  # fmt: skip
+
+
+def returns(world: World, found: Columns) -> Columns:
+    """Return recorded returns: of applicants, and of others from outside the European Union.
+
+    Args:
+        world: The block.
+        found: The asylum cases.
+
+    Returns:
+        `person`, `day`, `type` (a place in `RETURNS`), `asylum` (1: applicants).
+    """
+    own = found["return"] >= 0
+    applicants = {
+        "person": found["person"][own], "day": found["left"][own], "type": found["return"][own],
+        "asylum": np.ones(int(own.sum()), dtype=np.int64),
+    }  # fmt: skip
+    return stacked([applicants, _other_returns(world)])
+
+
 def _other_returns(world: World) -> Columns:
-    """Return recorded returns of citizens from outside the European Union, but of applicants."""
     g = world.generator("returns")
     spells, shares = world.residents.spells, world.at("returns_others")
     person, when = spells["person"], spells["end"]
@@ -154,10 +169,25 @@ def _other_returns(world: World) -> Columns:
     kind = np.where(drawn < shares["enforced"], _ENFORCED, _VOLUNTARY)
     rows = outside & (spells["left"] == 1) & (spells["arrived"] == 1) & world.within(when)
     rows = np.flatnonzero(rows & (drawn < shares["enforced"] + shares["voluntary"]))
-    person, when = person[rows], when[rows]
     return {
-        "quarter": quarter(when), "age_group": groups(world.age(person, when), FIRST_AGES),
-        "citizenship": world.persons["citizenship"][person],
-        "sex": world.persons["sex"][person] - 1, "type": kind[rows],
-        "asylum": np.zeros(person.size, dtype=np.int64),
+        "person": person[rows], "day": when[rows], "type": kind[rows],
+        "asylum": np.zeros(rows.size, dtype=np.int64),
     }  # fmt: skip
+
+
+def removals(world: World, found: Columns) -> Ints:
+    """Return which crossings are departures of enforced returns.
+
+    Args:
+        world: The block.
+        found: The asylum cases.
+
+    Returns:
+        Places among the crossings of the block.
+    """
+    c, returned = world.journeys.crossings, returns(world, found)
+    enforced = returned["type"] == _ENFORCED
+    keys = (returned["person"] * ALIKE + returned["day"])[enforced]
+    ends = (c["arrival"] == 0) & (c["leg"] != OUT) & (c["person"] < world.persons["sex"].size)
+    rows = np.flatnonzero(ends)
+    return rows[np.isin(c["person"][rows] * ALIKE + c["day"][rows], keys)]

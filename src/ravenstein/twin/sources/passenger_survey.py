@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ravenstein.core.seeds import step_generator
 from ravenstein.twin.draws import age_on, day, pick
-from ravenstein.twin.geography import LAND, MODES, Routes, areas, routes
+from ravenstein.twin.geography import LAND, MODES, Routes, routes
 from ravenstein.twin.journeys import BACK, THREE_TO_TWELVE, TWELVE, area_of_residence
 from ravenstein.twin.people import CITIZENSHIPS, REASONS, SEXES
 from ravenstein.twin.truth import counted
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ravenstein.twin.journeys import Journeys
-    from ravenstein.twin.people import Residents
     from ravenstein.twin.settings import Settings
+    from ravenstein.twin.world import World
 
     Ints = NDArray[np.int64]
     Columns = dict[str, NDArray[Any]]
@@ -95,26 +95,55 @@ def design(settings: Settings, seed: int) -> Design:
 
 
 def interviews(
-    settings: Settings,
-    generator: np.random.Generator,
-    country: tuple[Residents, Journeys],
-    drawn: Design,
-    block: int,
-) -> tuple[pa.Table, dict[str, Columns]]:
+    world: World, drawn: Design, removed: Ints
+) -> tuple[pa.Table, Columns, dict[str, Columns]]:
     """Interview the passengers of one block.
 
     Args:
-        settings: The settings.
-        generator: The block's generator.
-        country: The block's residents and journeys.
+        world: The block.
         drawn: The sampled shifts.
-        block: Number of the block.
+        removed: Crossings of people who are escorted out of the country, places among all.
 
     Returns:
-        Rows of `survey_contacts`; and counts by code that are added over blocks: `nonresponse`,
-        `traffic` and `unsampled`.
+        Rows of `survey_contacts`; the same interviews as `serial`, `row` (of the crossings),
+        `shift`, `response`, and what was answered: `stated`, `nights` (-1 for none), `migrant`;
+        and counts by code that are added over blocks: `nonresponse`, `traffic` and `unsampled`.
     """
-    residents, journeys = country
+    generator, c = world.generator("survey"), world.journeys.crossings
+    rows, shift, counts = _passing(world.journeys, drawn)
+    in_sample = drawn.sampled.ravel()[shift] & ~_set_aside(world, generator, rows)
+    rows, shift = rows[in_sample], shift[in_sample]
+    order = np.argsort(shift.astype(np.int64) * 1440 + c["minute"][rows], kind="stable")
+    rows, shift = rows[order], shift[order]
+    rows, shift, full = _slots(world.settings, generator, rows, shift)
+    daily = {
+        name: world.settings.daily(f"survey_{name}", drawn.first, drawn.first + drawn.days)
+        for name in ("nonresponse", "minimum", "migrants_lost", "visitors_gained", "night_recall")
+    }
+    when = c["day"][rows] - drawn.first
+    silent = generator.random(rows.size) < daily["nonresponse"][when]
+    there = ~_escorted(world, removed, rows)
+    # the weight of non-response is that of full-interview slots: only theirs are tallied
+    counts["nonresponse"] = counted(_of_shift(drawn, shift[silent & full & there]))
+    answers = _answers(generator, world.journeys, rows[~silent], daily, when[~silent])
+    migrant = answers["migrant"]
+    full, shift, rows, there = full[~silent], shift[~silent], rows[~silent], there[~silent]
+    kept = full | migrant
+    minimum = generator.random(kept.size) < daily["minimum"][when[~silent]]
+    response = np.where(full, FULL, MIGRATION_SLOT)
+    response = np.where(full & minimum, MINIMUM, response)
+    found = {"row": rows, "shift": shift, "response": response, "there": there} | answers
+    found = {name: values[kept] for name, values in found.items()}
+    found["area"] = _areas(world, generator, found)
+    found["serial"] = (world.number << 32) + np.arange(found["row"].size)
+    # only now, so that whoever is escorted changes nothing of the others
+    there = found.pop("there")
+    found = {name: values[there] for name, values in found.items()}
+    return _contacts(world, drawn, found), found, counts
+
+
+def _passing(journeys: Journeys, drawn: Design) -> tuple[Ints, Ints, dict[str, Columns]]:
+    """Return the crossings in the survey's years, their shifts, and the counts of port traffic."""
     c = journeys.crossings
     inside = (c["day"] >= drawn.first) & (c["day"] < drawn.first + drawn.days)
     rows = np.flatnonzero(inside)
@@ -138,53 +167,41 @@ def interviews(
             | {"region": _region(journeys, rows[missed])}
         ),
     }
-    in_sample = drawn.sampled.ravel()[shift] & ~_set_aside(settings, generator, country, rows)
-    rows, shift = rows[in_sample], shift[in_sample]
-    order = np.argsort(shift.astype(np.int64) * 1440 + c["minute"][rows], kind="stable")
-    rows, shift = rows[order], shift[order]
-    rows, shift, full = _slots(settings, generator, rows, shift)
-    daily = {
-        name: settings.daily(f"survey_{name}", drawn.first, drawn.first + drawn.days)
-        for name in ("nonresponse", "minimum", "migrants_lost", "visitors_gained", "night_recall")
-    }
-    when = c["day"][rows] - drawn.first
-    silent = generator.random(rows.size) < daily["nonresponse"][when]
-    # the weight of non-response is that of full-interview slots: only theirs are tallied
-    counts["nonresponse"] = counted(_of_shift(drawn, shift[silent & full]))
-    answers = _answers(generator, journeys, rows[~silent], daily, when[~silent])
-    migrant = answers["migrant"]
-    full, shift, rows = full[~silent], shift[~silent], rows[~silent]
-    kept = full | migrant
-    minimum = generator.random(kept.size) < daily["minimum"][when[~silent]]
-    response = np.where(full, FULL, MIGRATION_SLOT)
-    response = np.where(full & minimum, MINIMUM, response)
-    found = {"row": rows, "shift": shift, "response": response} | answers
-    found = {name: values[kept] for name, values in found.items()}
-    area = np.full(found["row"].size, -1)
-    migrants = np.flatnonzero(found["migrant"] & (found["response"] != MINIMUM))
-    area[migrants] = area_of_residence(residents, c, found["row"][migrants])
-    # visitors taken for migrants name a place too
-    unknown = migrants[area[migrants] < 0]
-    area[unknown] = pick(generator, areas(settings.scale.areas).size, unknown.size)
-    table = _contacts(settings, journeys, drawn, found | {"area": area}, block)
-    return table, counts
+    return rows, shift, counts
 
 
-def _set_aside(
-    settings: Settings,
-    generator: np.random.Generator,
-    country: tuple[Residents, Journeys],
-    rows: Ints,
-) -> NDArray[np.bool_]:
+def _set_aside(world: World, generator: np.random.Generator, rows: Ints) -> NDArray[np.bool_]:
     """Return which arrivals are of asylum seekers whom nobody interviews [rows]."""
-    residents, journeys = country
-    c, seeks = journeys.crossings, residents.persons["asylum"] == 1
+    journeys, seeks = world.journeys, world.persons["asylum"] == 1
+    c = journeys.crossings
     (own,) = generator.spawn(1)
     draw = np.ones(journeys.resident.size)
     draw[: seeks.size] = np.where(seeks, own.random(seeks.size), 1.0)
-    share = settings.daily("survey_asylum_missed", journeys.begin, journeys.horizon)
+    share = world.settings.daily("survey_asylum_missed", journeys.begin, journeys.horizon)
     aside = draw[c["person"][rows]] < share[c["day"][rows] - journeys.begin]
     return np.asarray(aside & (c["arrival"][rows] == 1) & (c["stated"][rows] == TWELVE))
+
+
+def _escorted(world: World, removed: Ints, rows: Ints) -> NDArray[np.bool_]:
+    """Return which crossings are of people who are escorted past the interviewers [rows]."""
+    journeys = world.journeys
+    share = world.settings.daily("survey_removals_missed", journeys.begin, journeys.horizon)
+    drawn = world.generator("survey removals").random(removed.size)
+    missed = drawn < share[journeys.crossings["day"][removed] - journeys.begin]
+    return np.isin(rows, removed[missed])
+
+
+def _areas(world: World, generator: np.random.Generator, found: Columns) -> Ints:
+    """Return the areas that migrants name, -1 for others."""
+    area = np.full(found["row"].size, -1)
+    migrants = np.flatnonzero(found["migrant"] & (found["response"] != MINIMUM))
+    area[migrants] = area_of_residence(
+        world.residents, world.journeys.crossings, found["row"][migrants]
+    )
+    # visitors taken for migrants name a place too
+    unknown = migrants[area[migrants] < 0]
+    area[unknown] = pick(generator, world.places.areas.size, unknown.size)
+    return area
 
 
 def _slots(
@@ -238,28 +255,27 @@ def _answers(
     }
 
 
-def _contacts(
-    settings: Settings, journeys: Journeys, drawn: Design, found: Columns, block: int
-) -> pa.Table:
+def _contacts(world: World, drawn: Design, found: Columns) -> pa.Table:
     """Return the rows of `survey_contacts`."""
+    journeys = world.journeys
     c, persons = journeys.crossings, journeys.persons
     rows, size = found["row"], found["row"].size
     of = _of_shift(drawn, found["shift"])
     person, home = c["person"][rows], c["home"][rows]
-    known, scale = drawn.routes, settings.scale
+    known, scale = drawn.routes, world.settings.scale
     mode = known.mode[of["route"]]
     # flows 1-4 by air, 5-8 otherwise: odd for overseas residents, leaving first
     flow = np.where(of["direction"] == 1, np.where(home == 1, 2, 1), np.where(home == 1, 4, 3))
     flow = flow + 4 * (mode > 0)
     age = np.clip(age_on(persons["birth"][person], c["day"][rows]), 0, 90)
     minimum = found["response"] == MINIMUM
-    codes = pa.array(areas(scale.areas).codes)
+    codes = pa.array(world.places.areas.codes)
     crossing = np.isin(mode, (1, 2))  # ferries and trains are sampled by crossing
     stated = np.where(minimum, -1, found["stated"])
     region = _label(_region(journeys, rows), REGIONS)
     return pa.table(
         {
-            "serial": (block << 32) + np.arange(size),
+            "serial": found["serial"],
             "interviewed_on": pa.array(c["day"][rows].astype(np.int32)).cast(pa.date32()),
             "portroute": known.codes[of["route"]],
             "arrivedepart": of["direction"] + 1,

@@ -1,0 +1,1 @@
+"""Migration: its components, totals and published tables, and how they agree."""

@@ -1,0 +1,279 @@
+"""The total: the sum of its components in every cell, draw by draw; and its published forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ravenstein.core.errors import MigrationError
+from ravenstein.core.estimate import Estimate, estimate
+from ravenstein.demography.raking import rake
+from ravenstein.migration.component import DIRECTIONS, check_alike
+from ravenstein.migration.shares import shared_out
+from ravenstein.tables.migration import ALL, BREAKDOWNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ravenstein.core.sparse import SparseEstimate
+    from ravenstein.migration.component import Component
+
+    Floats = NDArray[np.float64]
+
+TOTAL = "total"
+SIGNS = {"immigration": (1.0, 0.0), "emigration": (0.0, 1.0), "net": (1.0, -1.0)}
+"""What each flow is of immigration and emigration."""
+
+
+def breakdowns(
+    components: Sequence[Component], survey: SparseEstimate, years: Sequence[int]
+) -> dict[str, Estimate]:
+    """Return every component by each published breakdown.
+
+    Args:
+        components: The components.
+        survey: The survey's cells with their nation [persons].
+        years: The years that are published.
+
+    Returns:
+        By breakdown an estimate over component, direction, year, nation and its own dimensions; by
+        area without the nation, which the area tells. All have the same totals.
+
+    Raises:
+        MigrationError: If components have different definitions, periods or years.
+    """
+    check_alike(components, years)
+    labels = _labels(components, survey)
+    names = [component.name for component in components]
+    first: dict[str, list[Any]] = {
+        "component": names, "direction": list(DIRECTIONS), "year": list(years),
+    }  # fmt: skip
+    found = {}
+    for by, dimensions in BREAKDOWNS.items():
+        wanted = {name: labels[name] for name in dimensions}
+        if by != "area":
+            wanted = {"nation": labels["nation"]} | wanted
+        values = np.stack([shared_out(c, survey, years, wanted) for c in components])
+        known = first | wanted
+        found[by] = estimate(values[..., 0], values[..., 1:], known, "persons")
+    return found
+
+
+def _labels(components: Sequence[Component], survey: SparseEstimate) -> dict[str, list[Any]]:
+    """Return the labels of every dimension: the survey's, and others that components have."""
+    names = {name for dimensions in BREAKDOWNS.values() for name in dimensions} | {"nation"}
+    parts = [survey, *(part for component in components for part in component.parts)]
+    return {
+        name: sorted({label for p in parts if name in p.labels for label in p.distinct(name)})
+        for name in sorted(names)
+    }
+
+
+def total_of(parts: Estimate) -> Estimate:
+    """Return the sum over components."""
+    return parts.sum("component")
+
+
+def flows_of(parts: Estimate) -> Estimate:
+    """Return an estimate over direction as one over flow: immigration, emigration and net.
+
+    >>> both = estimate([5.0, 3.0], [[5.0], [2.0]], {"direction": list(DIRECTIONS)}, "persons")
+    >>> flows_of(both).draws.values.tolist()
+    [[5.0], [2.0], [3.0]]
+    """
+    axis = parts.dimensions.index("direction")
+    signs = np.array(list(SIGNS.values()))
+    labels = {n: parts.labels(n) for n in parts.dimensions}
+    point = np.moveaxis(np.tensordot(signs, parts.point.values, (1, axis)), 0, axis)
+    draws = np.moveaxis(np.tensordot(signs, parts.draws.values, (1, axis)), 0, axis)
+    named = {"flow" if n == "direction" else n: v for n, v in labels.items()}
+    named["flow"] = list(SIGNS)
+    return estimate(point, draws, named, parts.unit)
+
+
+def rolling(
+    components: Sequence[Component], survey: SparseEstimate, years: Sequence[int]
+) -> Estimate:
+    """Return years that end with each quarter, over component, direction and `ending`.
+
+    Args:
+        components: The components.
+        survey: The survey's cells.
+        years: The years that are published.
+
+    Returns:
+        The sums of four quarters, labelled by the last one, such as 2012-3. A component whose
+        source tells years only is spread over its quarters as the survey's migrants of that year.
+    """
+    quarters: list[Floats] = []
+    for component in components:
+        by_year = []
+        for year in years:
+            own = survey.where(survey.labels["year"] == year)
+            part = _of_year(component, year)
+            by_year.append(shared_out(part, own, [year], {"quarter": [1, 2, 3, 4]})[:, 0])
+        quarters.append(np.concatenate(by_year, axis=1))
+    values = np.stack(quarters)
+    reached = np.cumsum(values, axis=2)
+    windows = reached[:, :, 3:].copy()
+    windows[:, :, 1:] -= reached[:, :, :-4]
+    endings = [f"{year}-{quarter}" for year in years for quarter in (1, 2, 3, 4)][3:]
+    labels = {
+        "component": [component.name for component in components],
+        "direction": list(DIRECTIONS),
+        "ending": endings,
+    }
+    return estimate(windows[..., 0], windows[..., 1:], labels, "persons")
+
+
+def _of_year(component: Component, year: int) -> Component:
+    from dataclasses import replace
+
+    parts = tuple(part.where(part.labels["year"] == year) for part in component.parts)
+    return replace(component, parts=parts)
+
+
+def detail(
+    tables: Mapping[str, Estimate], survey: SparseEstimate, direction: str, year: int
+) -> Estimate:
+    r"""Return migrants of a year by age group, sex, citizenship and area, never negative.
+
+    Args:
+        tables: Total migration by breakdown, of `breakdowns` summed over components.
+        survey: The survey's cells.
+        direction: Immigration or emigration.
+        year: The year.
+
+    Returns:
+        Persons in cells that meet all margins in the point and in every draw. Cells of a margin
+        that are negative, as a correction is larger than what it corrects, are 0, and the others
+        of the margin make up for it in proportion.
+
+    Notes:
+        The survey's migrants of all years, $s$, are raked to the margins age × sex, citizenship
+        and area (iterative proportional fitting), from $s+\varepsilon\prod_k m_k$ so that
+        every cell of the margins can be reached.
+
+    Source:
+        Deming and Stephan, Annals of Mathematical Statistics 11 (1940) 427–444.
+    """
+    margins = [_margin(tables[by], direction, year) for by in ("age_sex", "citizenship", "area")]
+    names = {"age_group": "age_sex", "sex": "age_sex", "citizenship": "citizenship", "area": "area"}
+    labels = {n: tables[by].labels(n) for n, by in names.items()}
+    own = survey.where(survey.labels["direction"] == direction).sums(labels)[..., 0]
+    aged, nation, place = (m[..., 0] for m in margins)
+    spread = aged[:, :, None, None] * nation[:, None] * place
+    weight = own.sum() / max(spread.sum(), 1e-300)
+    seed = own + _REACH * weight * spread + 1e-12 * own.sum()
+    whole = np.repeat(seed[..., None], margins[0].shape[-1], axis=-1)
+    found = rake(
+        whole,
+        [((0, 1, 4), margins[0]), ((2, 4), margins[1]), ((3, 4), margins[2])],
+        tolerance=1e-9,
+    )
+    return estimate(found[..., 0], found[..., 1:], labels, "persons")
+
+
+_REACH = 0.05
+
+
+def _margin(table: Estimate, direction: str, year: int) -> Floats:
+    """Return a margin without negative cells, its total kept [cells…, 1 + K]."""
+    chosen = table.select(direction=[direction], year=[year]).sum("direction", "year")
+    if "nation" in chosen.dimensions:
+        chosen = chosen.sum("nation")
+    values = np.concatenate([chosen.point.values[..., None], chosen.draws.values], axis=-1)
+    over = tuple(range(values.ndim - 1))
+    whole = values.sum(axis=over)
+    if (whole <= 0).any():
+        raise MigrationError(
+            f"{direction.capitalize()} of a year is 0 or less.",
+            expected="a total above 0 in the figure and in every draw",
+            found=f"{int((whole <= 0).sum())} of {whole.size} are not",
+            where=f"{direction} {year}",
+            fix="Look at the components: one takes off more than there is.",
+        )
+    kept = np.maximum(values, 0)
+    scaled: Floats = kept * (whole / kept.sum(axis=over))
+    return scaled
+
+
+def negative_cells(tables: Mapping[str, Estimate]) -> dict[str, int]:
+    """Return the number of cells of the total that are negative, by breakdown."""
+    return {by: int((table.point.values < 0).sum()) for by, table in tables.items()}
+
+
+def published(
+    table: Estimate, dimensions: Sequence[str], by: str, provisional: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return rows of `migration_flows` of one breakdown.
+
+    Args:
+        table: Components by breakdown, over component, direction, year, nation (not by area) and
+            the breakdown's dimensions.
+        dimensions: The breakdown's dimensions.
+        by: Its name.
+        provisional: Years in which something is still to come.
+
+    Notes:
+        Intervals are the estimate ± 1.96 standard errors of the draws, which hold the errors of
+        all components; those of a total not below 0 in one direction.
+    """
+    flows = flows_of(table)
+    names, components = list(flows.dimensions), flows.labels("component")
+    point, draws = flows.point.values, flows.draws.values
+    point = np.concatenate([point, point.sum(axis=0, keepdims=True)])
+    draws = np.concatenate([draws, draws.sum(axis=0, keepdims=True)])
+    nations: list[str] = []
+    if "nation" in names:
+        axis = names.index("nation")
+        nations = flows.labels("nation")
+        sums = _of_nations(nations)
+        point = np.stack([point.take(p, axis).sum(axis) for p in sums.values()], axis)
+        draws = np.stack([draws.take(p, axis).sum(axis) for p in sums.values()], axis)
+        nations = list(sums)
+    error = draws.std(axis=-1, ddof=1)
+    known = [[*components, TOTAL]] + [
+        nations if n == "nation" else flows.labels(n) for n in names[1:]
+    ]
+    return [
+        _row(
+            {n: known[i][at] for i, (n, at) in enumerate(zip(names, place, strict=True))},
+            (float(point[place]), float(error[place])),
+            (by, dimensions, provisional),
+        )
+        for place in np.ndindex(point.shape)
+    ]
+
+
+def _of_nations(nations: list[str]) -> dict[str, list[int]]:
+    """Return the places of the nations in each sum that is published."""
+    sums = {ALL: list(range(len(nations)))} | {n: [i] for i, n in enumerate(nations)}
+    if {"E", "W"} <= set(nations):
+        sums["EW"] = [nations.index("E"), nations.index("W")]
+    return sums
+
+
+def _row(
+    cell: dict[str, Any], figures: tuple[float, float], of: tuple[str, Sequence[str], Sequence[int]]
+) -> dict[str, Any]:
+    by, dimensions, provisional = of
+    point, error = figures
+    low = point - 1.96 * error
+    one_way = cell["component"] == TOTAL and cell["flow"] != "net"
+    return {
+        "nation": cell.get("nation", ALL),
+        "year": cell["year"],
+        "flow": cell["flow"],
+        "by": by,
+        "category": "/".join(str(cell[n]) for n in dimensions) or ALL,
+        "component": cell["component"],
+        "persons": point,
+        "standard_error": error,
+        "lower": max(low, 0.0) if one_way and point >= 0 else low,
+        "upper": point + 1.96 * error,
+        "provisional": cell["year"] in provisional,
+    }
