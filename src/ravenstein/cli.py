@@ -12,6 +12,7 @@ import typer
 
 from ravenstein import __version__
 from ravenstein.cli_border import border
+from ravenstein.cli_migration import migration
 from ravenstein.cli_population import population
 from ravenstein.cli_twin import twin
 from ravenstein.console import Progress, console, explained, print_error, say, silent
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.add_typer(border, name="border")
 app.add_typer(population, name="population")
+app.add_typer(migration, name="migration")
 app.command()(twin)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]
@@ -427,6 +429,14 @@ def _border(study: Study, run: Run) -> None:
         pipeline.border(study, run)
 
 
+def _migration(study: Study, run: Run) -> None:
+    """Add migration up where a study has a survey."""
+    if study.survey:
+        from ravenstein.pipelines import migration as pipeline
+
+        pipeline.migration(study, run)
+
+
 def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     """Return the pipelines to run, in order."""
     from ravenstein.pipelines.population_by_age import accounts
@@ -436,6 +446,7 @@ def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
         "population": accounts,
         "passenger_survey": _passenger_survey,
         "border": _border,
+        "migration": _migration,
         "release": release,
     }
     if only is None:

@@ -184,9 +184,13 @@ class Source(_Section):
     ] = Field(
         description="File family: myeb3 (summary components of change, local authorities); "
         "myeb2 (detailed components of change, by sex and single year of age); "
-        "border_movements (what the entry–exit system holds); or a "
+        "border_movements (what the entry–exit system holds); a "
         "table of the passenger survey: survey_contacts, survey_shifts, survey_nonresponse, "
-        "survey_traffic and survey_unsampled, and survey_imbalance where that stage is wanted; "
+        "survey_traffic and survey_unsampled, survey_imbalance where that stage is wanted, and "
+        "survey_trailers for switchers; what total migration adds to it: irish_migration, "
+        "asylum_applications and returns (or home_office_applications and home_office_returns, as "
+        "published), migration_component (a component of your own), worker_registrations (areas of "
+        "short-term workers) and insurance_register (to compare with); "
         "several files of a table, such as one a month, are put together"
     )
     file: _Text = Field(

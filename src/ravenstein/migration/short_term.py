@@ -90,13 +90,17 @@ def area_rows(found: Estimate) -> list[dict[str, Any]]:
     """
     most = float(parameters()["short_term_cv"].values[-1][1])
     variation = found.coefficient_of_variation().values
-    labels = [found.labels(name) for name in found.dimensions]
+    names = found.dimensions
+    labels = [found.labels(name) for name in names]
     rows = []
     for place in np.ndindex(variation.shape):
         cv = float(variation[place])
         known = np.isfinite(cv)
         rows.append(
-            {n: labels[i][at] for i, (n, at) in enumerate(zip(found.dimensions, place, strict=True))}
+            {
+                n: labels[i][at]
+                for i, (n, at) in enumerate(zip(found.dimensions, place, strict=True))
+            }
             | {
                 "persons": float(found.point.values[place]) if known and cv <= most else None,
                 "cv": cv if known else None,

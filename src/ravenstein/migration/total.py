@@ -11,7 +11,7 @@ from ravenstein.core.estimate import Estimate, estimate
 from ravenstein.demography.raking import rake
 from ravenstein.migration.component import DIRECTIONS, check_alike
 from ravenstein.migration.shares import shared_out
-from ravenstein.tables.migration import ALL, BREAKDOWNS
+from ravenstein.tables.migration import BREAKDOWNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-TOTAL = "total"
+_REACH = 0.05  # of cells that the survey has met nobody of
 SIGNS = {"immigration": (1.0, 0.0), "emigration": (0.0, 1.0), "net": (1.0, -1.0)}
 """What each flow is of immigration and emigration."""
 
@@ -177,9 +177,6 @@ def detail(
     return estimate(found[..., 0], found[..., 1:], labels, "persons")
 
 
-_REACH = 0.05
-
-
 def _margin(table: Estimate, direction: str, year: int) -> Floats:
     """Return a margin without negative cells, its total kept [cells…, 1 + K]."""
     chosen = table.select(direction=[direction], year=[year]).sum("direction", "year")
@@ -204,76 +201,3 @@ def _margin(table: Estimate, direction: str, year: int) -> Floats:
 def negative_cells(tables: Mapping[str, Estimate]) -> dict[str, int]:
     """Return the number of cells of the total that are negative, by breakdown."""
     return {by: int((table.point.values < 0).sum()) for by, table in tables.items()}
-
-
-def published(
-    table: Estimate, dimensions: Sequence[str], by: str, provisional: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Return rows of `migration_flows` of one breakdown.
-
-    Args:
-        table: Components by breakdown, over component, direction, year, nation (not by area) and
-            the breakdown's dimensions.
-        dimensions: The breakdown's dimensions.
-        by: Its name.
-        provisional: Years in which something is still to come.
-
-    Notes:
-        Intervals are the estimate ± 1.96 standard errors of the draws, which hold the errors of
-        all components; those of a total not below 0 in one direction.
-    """
-    flows = flows_of(table)
-    names, components = list(flows.dimensions), flows.labels("component")
-    point, draws = flows.point.values, flows.draws.values
-    point = np.concatenate([point, point.sum(axis=0, keepdims=True)])
-    draws = np.concatenate([draws, draws.sum(axis=0, keepdims=True)])
-    nations: list[str] = []
-    if "nation" in names:
-        axis = names.index("nation")
-        nations = flows.labels("nation")
-        sums = _of_nations(nations)
-        point = np.stack([point.take(p, axis).sum(axis) for p in sums.values()], axis)
-        draws = np.stack([draws.take(p, axis).sum(axis) for p in sums.values()], axis)
-        nations = list(sums)
-    error = draws.std(axis=-1, ddof=1)
-    known = [[*components, TOTAL]] + [
-        nations if n == "nation" else flows.labels(n) for n in names[1:]
-    ]
-    return [
-        _row(
-            {n: known[i][at] for i, (n, at) in enumerate(zip(names, place, strict=True))},
-            (float(point[place]), float(error[place])),
-            (by, dimensions, provisional),
-        )
-        for place in np.ndindex(point.shape)
-    ]
-
-
-def _of_nations(nations: list[str]) -> dict[str, list[int]]:
-    """Return the places of the nations in each sum that is published."""
-    sums = {ALL: list(range(len(nations)))} | {n: [i] for i, n in enumerate(nations)}
-    if {"E", "W"} <= set(nations):
-        sums["EW"] = [nations.index("E"), nations.index("W")]
-    return sums
-
-
-def _row(
-    cell: dict[str, Any], figures: tuple[float, float], of: tuple[str, Sequence[str], Sequence[int]]
-) -> dict[str, Any]:
-    by, dimensions, provisional = of
-    point, error = figures
-    low = point - 1.96 * error
-    one_way = cell["component"] == TOTAL and cell["flow"] != "net"
-    return {
-        "nation": cell.get("nation", ALL),
-        "year": cell["year"],
-        "flow": cell["flow"],
-        "by": by,
-        "category": "/".join(str(cell[n]) for n in dimensions) or ALL,
-        "component": cell["component"],
-        "persons": point,
-        "standard_error": error,
-        "lower": max(low, 0.0) if one_way and point >= 0 else low,
-        "upper": point + 1.96 * error,
-        "provisional": cell["year"] in provisional,
-    }

@@ -75,6 +75,21 @@ kind = "border_movements"
 file = "twin/views/border_movements"
 """
 
+_MIGRATION = "".join(
+    f'''
+[[sources]]
+kind = "{kind}"
+file = "twin/views/{kind}{end}"
+'''
+    for kind, end in {
+        "irish_migration": ".parquet",
+        "asylum_applications": ".parquet",
+        "returns": ".parquet",
+        "worker_registrations": ".parquet",
+        "insurance_register": "",
+    }.items()
+)
+
 _SAMPLE_DESIGN = """
 [sample_design]         # what the next year's fieldwork could be; costs in ordinary shifts
 migration_cost = 0.6
@@ -136,6 +151,7 @@ def _twin_study(folder: Path) -> str:
         + _source("myeb2", f"twin/{DETAIL_FILE}", small.scale.areas)
         + _SURVEY
         + _BORDER
+        + _MIGRATION
         + _SAMPLE_DESIGN
     )
 

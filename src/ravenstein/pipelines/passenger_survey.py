@@ -131,15 +131,16 @@ def rules(given: PassengerSurvey) -> Rules:
 def read_source(
     folder: Path, source: Source, allowed: tuple[Path, ...]
 ) -> tuple[pa.Table, list[FromFile]]:
-    """Read one source of the survey: its rows, and the files they are from."""
+    """Read one source that is a declared table: its rows, and the files they are from."""
     table = declared(source.kind)
     path = inside(folder, source.file, allowed)
     column = source.columns.get("record", "record")
-    unnumbered = "record" in table.names and not (path.exists() and _has(path, column))
+    numbered = "record" in table.names and "month" in table.names  # an office's files by month
+    unnumbered = numbered and not (path.exists() and _has(path, column))
     rest = {"record": 0} if unnumbered else {}
     shape = Shape(source.columns, source.constants | rest, source.codes)
     rows, facts = read_parts(path, source.file, table, shape)
-    if "record" in rows.column_names and not unnumbered:
+    if numbered and not unnumbered:
         _refuse_repeated(rows, f"{source.file}, column {column}")
     key = table.grain[0]
     own = "" if unnumbered or key == "month" else source.columns.get(key, key)

@@ -35,10 +35,14 @@ _TEXT, _INTEGER, _NUMBER = ColumnType.STRING, ColumnType.INTEGER, ColumnType.NUM
 _BEHIND = "survey_migrant_cells, survey_ended_stays, irish_migration, asylum tables, own components"
 
 YEAR = Column("year", _INTEGER, "Calendar year", unit="calendar year", minimum=1900)
-_FLOW = Column("flow", _TEXT, "Immigration, emigration or net", pattern="immigration|emigration|net")
+_FLOW = Column(
+    "flow", _TEXT, "Immigration, emigration or net", pattern="immigration|emigration|net"
+)
 _DIRECTION = Column("direction", _TEXT, "Direction", codes=FLOWS)
-_NATION = Column("nation", _TEXT, "Letter of the nation; all for the state", pattern="[A-Z]|all|"
-                 "not_stated")  # fmt: skip
+_NATION = Column(
+    "nation", _TEXT, "Letter of the nation, EW for England and Wales; all for the state",
+    pattern="[A-Z]|EW|all|not_stated",
+)  # fmt: skip
 _COMPONENT = Column("component", _TEXT, "Component, or total", pattern="[a-z][a-z0-9_]*")
 _BY = Column("by", _TEXT, "Breakdown", pattern="|".join(BREAKDOWNS))
 
@@ -55,7 +59,8 @@ _DIMENSIONS = (
     Column("age_group", _TEXT, "Age group", pattern=r"\d+-\d+|\d+\+|all|not_stated",
            age_definition="at event"),
     Column("sex", _TEXT, "Sex", pattern="F|M|all|not_stated"),
-    Column("area", _TEXT, "Area of destination or origin", pattern=f"{AREA_PATTERN}|all|not_stated"),
+    Column("area", _TEXT, "Area of destination or origin",
+           pattern=f"{AREA_PATTERN}|all|not_stated"),
 )  # fmt: skip
 
 
@@ -201,8 +206,8 @@ SHORT_TERM_AREAS = Table(
 
 MIGRATION_COHERENCE = Table(
     "migration_coherence",
-    "Long-term and short-term immigration of adults with other citizenships beside national "
-    "insurance numbers given to them",
+    "Long-term immigration, and short-term for work or study, of other than British citizens "
+    "beside national insurance numbers given to them",
     grain=("year",),
     columns=(
         YEAR,

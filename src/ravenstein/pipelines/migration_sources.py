@@ -1,0 +1,164 @@
+"""Several sources of one flow: the sum of components, and the border beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ravenstein.core.errors import MigrationError
+from ravenstein.core.estimate import Estimate, estimate
+from ravenstein.core.seeds import step_generator
+from ravenstein.migration.combined import Combined, SourceSeries, combine, parameters, quality
+from ravenstein.migration.component import DIRECTIONS
+from ravenstein.migration.forms import figures
+from ravenstein.store.files import schema
+from ravenstein.store.provenance import FromTable
+from ravenstein.tables.border import BORDER_SUMMARY
+from ravenstein.tables.migration import MIGRATION_COMPONENTS, MIGRATION_SOURCES
+from ravenstein.tables.passenger_survey import SURVEY_TRAFFIC, SURVEY_UNSAMPLED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ravenstein.core.schema import Table
+    from ravenstein.migration.component import Component
+    from ravenstein.store.run import Run
+    from ravenstein.study import Study
+
+_MONTHS = 12
+_STEP = 0.1  # of coverage: a carrier more or less is no new way of counting
+
+
+def combined(study: Study, run: Run, parts: Sequence[Component], years: list[int]) -> None:
+    """Combine the sum of components with the border's counts into one series a flow.
+
+    The border counts everybody whose crossings say that they changed residence, over the border
+    that it watches; moves over the land border are added from the Irish statistics. Its coverage
+    is measured by the passengers that ports count, and is not corrected: it is a bias that the
+    model finds. Nothing where a study has no border or too few years.
+    """
+    if not study.of_kind("border_movements"):
+        return
+    with run.step("Combine sources") as step:
+        rows = []
+        for place, direction in enumerate(DIRECTIONS):
+            border = _border(run, parts, (place, direction), years)
+            if border is None:
+                continue
+            own = _sum_of(parts, place, years)
+            ones = np.ones(len(years))
+            classical = SourceSeries("components", own, ones, np.zeros(len(years), np.int64))
+            generator = step_generator(study.study.seed, f"migration/combined/{direction}")
+            found = combine([classical, border], generator=generator)
+            run.warnings += [f"{direction}: {note}" for note in found.notes if "doubt" in note]
+            rows += _rows(direction, found, [classical, border])
+        if not rows:
+            step.note = "no whole year of the border is decided"
+            return
+        run.write(
+            MIGRATION_SOURCES,
+            pa.Table.from_pylist(rows, schema(MIGRATION_SOURCES)),
+            method=combine,
+            inputs=[FromTable(table.name) for table in (
+                MIGRATION_COMPONENTS, BORDER_SUMMARY, SURVEY_TRAFFIC, SURVEY_UNSAMPLED)],
+            parameters=parameters(),
+        )  # fmt: skip
+        step.note = "components and border"
+
+
+def _sum_of(parts: Sequence[Component], place: int, years: list[int]) -> Estimate:
+    """Return the sum of components of one direction by year."""
+    cells: dict[str, Sequence[Any]] = {"direction": list(DIRECTIONS), "year": years}
+    whole = sum(
+        part.where(np.isin(part.labels["year"], years)).sums(cells)[place]
+        for component in parts
+        for part in component.parts
+    )
+    values = np.asarray(whole)
+    return estimate(values[:, 0], values[:, 1:], {"year": years}, "persons")
+
+
+def _border(
+    run: Run, parts: Sequence[Component], flow: tuple[int, str], years: list[int]
+) -> SourceSeries | None:
+    """Return the border's migrants of the years that are wholly decided; None without any."""
+    place, direction = flow
+    side = {"immigration": "arrival", "emigration": "departure"}[direction]
+    summary = _rows_of(run, BORDER_SUMMARY)
+    rule = summary["window"] == summary["window"][0]
+    year = summary["month"].astype("datetime64[Y]").astype(np.int64) + 1970
+    own = rule & (summary["direction"] == side)
+    crossings = _by_year(year, summary["crossings"], rule, years)
+    months = _by_year(year, np.ones(year.size), own, years)
+    undecided = _by_year(year, summary["undecided"], own, years)
+    migrants = _by_year(year, summary["migrants"], own, years)
+    passengers = _passengers(run, years)
+    kept = (months == _MONTHS) & (undecided == 0) & (migrants > 0) & (passengers > 0)
+    held = [y for y, chosen in zip(years, kept, strict=True) if chosen]
+    if not held:
+        return None
+    land = [c for c in parts if c.name == "ireland"]
+    added = _sum_of(land, place, held) if land else None
+    count = migrants[kept]
+    draws = np.repeat(count[:, None], run.draws, axis=1)
+    point = count + (added.point.values if added else 0.0)
+    draws = draws + (added.draws.values if added else 0.0)
+    coverage = np.clip(crossings[kept] / passengers[kept], 1e-3, 1.0)
+    regime = np.cumsum(np.abs(np.diff(coverage, prepend=coverage[0])) > _STEP)
+    series = estimate(point, draws, {"year": held}, "persons")
+    return SourceSeries("border", series, quality(coverage, np.zeros(len(held))), regime)
+
+
+def _passengers(run: Run, years: list[int]) -> NDArray[np.float64]:
+    """Return passengers whom ports count, both ways, by year."""
+    whole = np.zeros(len(years))
+    for table in (SURVEY_TRAFFIC, SURVEY_UNSAMPLED):
+        rows = _rows_of(run, table)
+        year = rows["month"].astype("datetime64[Y]").astype(np.int64) + 1970
+        whole += _by_year(year, rows["passengers"], np.ones(year.size, np.bool_), years)
+    return whole
+
+
+def _rows_of(run: Run, table: Table) -> dict[str, NDArray[Any]]:
+    rows = run.store.collect(run.read(table))
+    if not rows.num_rows:
+        raise MigrationError(
+            f"Table {table.name!r} has no rows.",
+            expected="rows of the years that are published",
+            found="none",
+            where=table.name,
+            fix="Leave the source out, or give its rows.",
+        )
+    return {
+        name: np.asarray(rows[name].to_numpy(zero_copy_only=False)) for name in rows.column_names
+    }
+
+
+def _by_year(
+    year: NDArray[np.int64], values: Any, chosen: NDArray[np.bool_], years: list[int]
+) -> NDArray[np.float64]:
+    kept = chosen & (year >= years[0]) & (year <= years[-1])
+    given = np.asarray(values, dtype=np.float64)
+    counts = np.bincount(year[kept] - years[0], given[kept], minlength=len(years))
+    return counts.astype(np.float64)
+
+
+def _rows(direction: str, found: Combined, sources: Sequence[SourceSeries]) -> list[dict[str, Any]]:
+    rows = []
+    nothing: dict[str, float | None] = {"bias": None, "bias_lower": None, "bias_upper": None}
+    for name, series in [("combined", found.flow), *((s.name, s.flow) for s in sources)]:
+        error = series.draws.values.std(axis=-1, ddof=1)
+        bias = found.bias.get(name)
+        bounds = bias.confidence_interval().values if bias else None
+        for i, year in enumerate(series.labels("year")):
+            known = nothing
+            if bias is not None and bounds is not None:
+                value, (low, high) = float(bias.point.values[i]), bounds[i].tolist()
+                known = {"bias": value, "bias_lower": low, "bias_upper": high}
+            own = figures(float(series.point.values[i]), float(error[i]))
+            rows.append({"flow": direction, "year": year, "source": name} | own | known)
+    return rows
