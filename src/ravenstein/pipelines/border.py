@@ -16,7 +16,7 @@ from ravenstein.border.crossings import MINUTES_A_DAY
 from ravenstein.border.residence import ALWAYS, OPPOSITE
 from ravenstein.border.sequences import IMPUTED, counted
 from ravenstein.core.errors import SourceError, StoreError, StudyError
-from ravenstein.pipelines.border_answers import Sums, answered, summary_rows
+from ravenstein.pipelines.border_answers import Sums, answered, gap_rows, summary_rows
 from ravenstein.pipelines.border_intake import (
     BorderJob,
     Intake,
@@ -40,7 +40,7 @@ from ravenstein.store.files import (
 from ravenstein.store.history import Facts, read_facts, write_facts
 from ravenstein.store.identity import KEY_VARIABLE, IdentityKey, identity_key, spreading_key
 from ravenstein.store.provenance import FromFile
-from ravenstein.tables.border import BORDER_MOVEMENTS, BORDER_SUMMARY
+from ravenstein.tables.border import BORDER_GAPS, BORDER_MOVEMENTS, BORDER_SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def classify_files(files: Sequence[Path], out: Path, job: BorderJob) -> dict[str
         given = _looked_at(files, job)
         folder = stack.enter_context(new_folder(out, 0))
         kept = stack.enter_context(new_folder(job.history, 0)) if job.history else None
-        report, _ = _fill(folder, kept, job, given)
+        report, *_ = _fill(folder, kept, job, given)
         publish_folder(out, 0)
         if job.history:  # last: a run that ends before it can be run again
             publish_folder(job.history, 0)
@@ -112,8 +112,9 @@ def border(study: Study, run: Run) -> None:
     folder = run.store.folder.parent / FOLDER
     job = BorderJob(_COLUMNS, key=_key(study))
     with run.step("Answer border movements") as step, run.new_folder(folder) as new:
-        report, summary = _fill(new, None, job, _looked_at(files, job))
+        report, summary, gaps = _fill(new, None, job, _looked_at(files, job))
         run.write(BORDER_SUMMARY, summary, method=classify_files, inputs=facts)
+        run.write(BORDER_GAPS, gaps, method=classify_files, inputs=facts)
         run.warnings += [
             f"Border movements: {name} left out: {why}"
             for name, why in report["files"]["unreadable"].items()
@@ -182,8 +183,8 @@ def _looked_at(files: Sequence[Path], job: BorderJob) -> _Given:
 
 def _fill(
     folder: Path, kept: Path | None, job: BorderJob, given: _Given
-) -> tuple[dict[str, Any], pa.Table]:
-    """Fill folders that wait: results, and histories if they are kept; return report, summary."""
+) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+    """Fill folders that wait: results, histories if kept; return report, summary and gaps."""
     facts, intake = given.facts, given.intake
     key, sign = spreading_key()
     size = facts.buckets if facts else bucket_count(sum(f.rows for f in given.opened))
@@ -206,7 +207,7 @@ def _fill(
     write_csv(summary, folder / SUMMARY)
     report = told_report(job, intake, sums, (as_of, facts))
     write_text(json.dumps(report, indent=1) + "\n", folder / REPORT)
-    return report, summary
+    return report, summary, gap_rows(sums.by_month)
 
 
 def _choices(job: BorderJob) -> str:

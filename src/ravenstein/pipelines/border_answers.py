@@ -51,6 +51,8 @@ class Sums:
         counts: Crossings by rule, month since 1970-01, direction and answer, of all deliveries
             [rules, months, 2, 3].
         by_mark: New crossings by their mark [64].
+        by_month: New crossings, and those that repeat a direction, by month since 1970-01
+            [months, 2].
         persons: Persons known.
         touched: Persons with a new crossing.
         late: Persons with one of a day told before.
@@ -63,6 +65,7 @@ class Sums:
 
     counts: Ints
     by_mark: Ints = field(default_factory=lambda: np.zeros(MARKS, np.int64))
+    by_month: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     persons: int = 0
     touched: int = 0
     late: int = 0
@@ -78,6 +81,10 @@ class Sums:
         self.most = max(self.most, int(np.diff(told.histories.starts).max(initial=0)))
         self.counts += told.counts
         self.by_mark += told.by_mark
+        month = days(told.keys).astype("M8[D]").astype("M8[M]").astype(np.int64)
+        again = (told.marks & REPEATED) > 0
+        for place, rows in enumerate((month, month[again])):
+            self.by_month[:, place] += np.bincount(rows, minlength=len(self.by_month))
         self.persons += told.histories.first.size
         self.touched += told.touched
         self.late += told.late
@@ -103,7 +110,8 @@ def answered(
     (folder, kept), (new, old), (buckets, register, aside) = folders, facts, between
     spread = (buckets, register)
     months = int(np.datetime64(new.as_of, "D").astype("M8[M]").astype(np.int64)) + 1
-    sums = Sums(np.zeros((len(job.treatment.rules), months, 2, 3), np.int64))
+    counts = np.zeros((len(job.treatment.rules), months, 2, 3), np.int64)
+    sums = Sums(counts, by_month=np.zeros((months, 2), np.int64))
     if old and job.history:
         told = read_counts(job.history)
         sums.counts[:, : told.shape[1]] = told
@@ -287,6 +295,22 @@ def _repeated_rows(keys: Ints, everyone: Any) -> dict[str, Any]:
         "crossed": times,
         "direction": pa.array(_DIRECTIONS).take(pa.array(keys & 1)),
     }
+
+
+def gap_rows(by_month: Ints) -> pa.Table:
+    """Return rows of `border_gaps`.
+
+    Args:
+        by_month: Crossings, and those that repeat a direction, by month since 1970-01 [months, 2].
+    """
+    month = np.flatnonzero(by_month[:, 0])
+    return pa.table(
+        {
+            "month": pa.array(month.astype("M8[M]").astype("M8[D]")),
+            "crossings": by_month[month, 0],
+            "repeated": by_month[month, 1],
+        }
+    )
 
 
 def summary_rows(counts: Ints, rules: Sequence[ResidenceRule]) -> pa.Table:

@@ -15,7 +15,7 @@ from ravenstein.migration.component import DIRECTIONS
 from ravenstein.migration.forms import figures
 from ravenstein.store.files import schema
 from ravenstein.store.provenance import FromTable
-from ravenstein.tables.border import BORDER_SUMMARY
+from ravenstein.tables.border import BORDER_GAPS, BORDER_SUMMARY
 from ravenstein.tables.migration import MIGRATION_COMPONENTS, MIGRATION_SOURCES
 from ravenstein.tables.passenger_survey import SURVEY_TRAFFIC, SURVEY_UNSAMPLED
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
+_BEHIND = (
+    MIGRATION_COMPONENTS, BORDER_SUMMARY, BORDER_GAPS, SURVEY_TRAFFIC, SURVEY_UNSAMPLED,
+)  # fmt: skip
 _MONTHS = 12
 _STEP = 0.1  # of coverage: a carrier more or less is no new way of counting
 
@@ -63,8 +66,7 @@ def combined(study: Study, run: Run, parts: Sequence[Component], years: list[int
             MIGRATION_SOURCES,
             pa.Table.from_pylist(rows, schema(MIGRATION_SOURCES)),
             method=combine,
-            inputs=[FromTable(table.name) for table in (
-                MIGRATION_COMPONENTS, BORDER_SUMMARY, SURVEY_TRAFFIC, SURVEY_UNSAMPLED)],
+            inputs=[FromTable(table.name) for table in _BEHIND],
             parameters=parameters(),
         )  # fmt: skip
         step.note = "components and border"
@@ -108,9 +110,21 @@ def _border(
     point = count + (added.point.values if added else 0.0)
     draws = draws + (added.draws.values if added else 0.0)
     coverage = np.clip(crossings[kept] / passengers[kept], 1e-3, 1.0)
+    gaps = _gaps(run, years)[kept]
     regime = np.cumsum(np.abs(np.diff(coverage, prepend=coverage[0])) > _STEP)
     series = estimate(point, draws, {"year": held}, "persons")
-    return SourceSeries("border", series, quality(coverage, np.zeros(len(held))), regime)
+    return SourceSeries("border", series, quality(coverage, gaps), regime)
+
+
+def _gaps(run: Run, years: list[int]) -> NDArray[np.float64]:
+    """Return the share of crossings that repeat a direction, by year."""
+    rows = _rows_of(run, BORDER_GAPS)
+    year = rows["month"].astype("datetime64[Y]").astype(np.int64) + 1970
+    whole, again = (
+        _by_year(year, rows[name], np.ones(year.size, np.bool_), years)
+        for name in ("crossings", "repeated")
+    )
+    return np.asarray(again / np.maximum(whole, 1))
 
 
 def _passengers(run: Run, years: list[int]) -> NDArray[np.float64]:

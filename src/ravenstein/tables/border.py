@@ -51,4 +51,18 @@ BORDER_SUMMARY = Table(
     source="border_movements",
 )
 
-TABLES = (BORDER_MOVEMENTS, BORDER_SUMMARY)
+BORDER_GAPS = Table(
+    "border_gaps",
+    "Crossings that follow one of the same person in the same direction: a crossing between is "
+    "missing, or the identity is another's",
+    grain=("month",),
+    columns=(
+        Column("month", ColumnType.DATE, "First day of the month"),
+        Column("crossings", ColumnType.INTEGER, "Crossings", unit="number", minimum=0),
+        Column("repeated", ColumnType.INTEGER, "Of them in the direction of the one before",
+               unit="number", minimum=0),
+    ),
+    source="border_movements",
+)  # fmt: skip
+
+TABLES = (BORDER_MOVEMENTS, BORDER_SUMMARY, BORDER_GAPS)
