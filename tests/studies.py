@@ -13,6 +13,8 @@ from unittest import mock
 from ravenstein.pipelines.new_study import new_study
 from ravenstein.twin.settings import settings
 
+VIEWS = ("survey", "border", "statistics", "registers")
+
 
 @cache
 def _simulated() -> Path:
@@ -20,7 +22,7 @@ def _simulated() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # half the people, so that tests are quick; `make run` takes the study as it is
     changes = {"people": 25_000, "block": 25_000}
-    half = settings("small", changes=changes, views=("survey", "border"))
+    half = settings("small", changes=changes, views=VIEWS)
     with mock.patch("ravenstein.pipelines.new_study.settings", return_value=half):
         new_study(folder / "twin")
     return folder / "twin"
@@ -42,7 +44,7 @@ def bundled_study(folder: Path, *, whole: bool = False) -> Path:
     if whole:
         text = text.replace("[study]\n", "[study]\ndraws = 50\n")
     else:
-        source = r'\n\[\[sources\]\]\nkind = "(survey|border)_\w+"\nfile = "[^"]*"\n'
+        source = r'\n\[\[sources\]\]\nkind = "(?!myeb)\w+"\nfile = "[^"]*"\n'
         text = re.sub(source, "", text)
     study.write_text(text)
     return folder

@@ -15,12 +15,22 @@ from ravenstein.cli_border import border
 from ravenstein.cli_migration import migration
 from ravenstein.cli_population import population
 from ravenstein.cli_twin import twin
-from ravenstein.console import Progress, console, explained, print_error, say, silent
+from ravenstein.console import (
+    Progress,
+    console,
+    explained,
+    print_error,
+    print_headline,
+    say,
+    silent,
+)
 from ravenstein.core.errors import RavensteinError, StoreError, StudyError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ravenstein.pipelines.headline import Told
+    from ravenstein.store.database import Store
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
@@ -219,20 +229,21 @@ def _run(
 
     told = silent if quiet or as_json else Progress(console())
     about = study.study
-    with (
-        open_store(folder / "store", writing=True) as store,
-        start_run(
+    with open_store(folder / "store", writing=True) as store:
+        with start_run(
             store, study=study.text, engine=about.engine, draws=about.draws, told=told
-        ) as run,
-    ):
-        for pipeline in chosen.values():
-            pipeline(study, run)
+        ) as run:
+            for pipeline in chosen.values():
+                pipeline(study, run)
+        found = _headline(study, store) if "migration" in chosen and not quiet else None
     page = (folder / ADDRESS).resolve()
     if as_json:
-        print(json.dumps(_summary(run, page), ensure_ascii=False))
+        print(json.dumps(_summary(run, page, found), ensure_ascii=False))
     elif not quiet:
         for warning in run.warnings:
             say(f"warning: {warning}")
+        if found:
+            print_headline(found)
         if "release" in chosen:
             say(f"\nRelease: {page}")
 
@@ -463,8 +474,17 @@ def _pipelines(only: str | None) -> dict[str, Callable[[Study, Run], None]]:
     return {only: known[only]}
 
 
-def _summary(run: Run, page: Path) -> dict[str, Any]:
-    return {
+def _headline(study: Study, store: Store) -> Told | None:
+    """Return what there is to say of total migration, when the run is over."""
+    if not study.survey:
+        return None
+    from ravenstein.pipelines.headline import told
+
+    return told(study, store)
+
+
+def _summary(run: Run, page: Path, found: Told | None) -> dict[str, Any]:
+    summary = {
         "status": "complete",
         "run": run.number,
         "release": str(page) if page.is_file() else None,
@@ -474,3 +494,4 @@ def _summary(run: Run, page: Path) -> dict[str, Any]:
         "tables": {v.table_name: {"vintage": v.vintage, "rows": v.rows} for v in run.written},
         "warnings": run.warnings,
     }
+    return summary | ({"migration": found.figures} if found else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ravenstein.core.errors import RavensteinError
+    from ravenstein.pipelines.headline import Told
     from ravenstein.store.explain import Explanation
     from ravenstein.store.run import Step
 
@@ -34,6 +35,32 @@ def print_error(error: RavensteinError) -> None:
     console = Console(stderr=True)
     console.print(f"[bold red]Error[/] ({error.kind})", highlight=False)
     console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+
+
+def print_headline(found: Told) -> None:
+    """Print what a run says of total migration: words, components, short-term, caution."""
+    from rich.table import Table as Grid
+
+    out = console()
+
+    def write(line: str) -> None:
+        out.print(line, highlight=False, markup=False)
+
+    out.print("\n[bold]Total migration[/]", highlight=False)
+    for line in found.lines:
+        write(line)
+    for grid in found.grids:
+        shown = Grid(box=None, title=f"\n{grid.title}", title_justify="left", pad_edge=False)
+        for place, head in enumerate(grid.heads):
+            faint = "dim" if head == "truth" else None
+            justify: Literal["left", "right"] = "right" if place else "left"
+            shown.add_column(head, justify=justify, style=faint, header_style=faint)
+        for row in grid.rows:
+            shown.add_row(*row, style="bold" if row[0] == "Total" else None)
+        out.print(shown)
+    write("")
+    for note in found.notes:
+        write(note)
 
 
 def silent(_: Step) -> None:

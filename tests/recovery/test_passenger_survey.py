@@ -26,6 +26,7 @@ TRUTHFUL = {
     "survey_visitors_gained": 0.0,
     "survey_night_recall": 0.0,
     "survey_asylum_missed": 0.0,
+    "survey_removals_missed": 0.0,
 }
 WHOLE = {"shifts": 1.0, "interval": 1, "second": 1}
 REPLICATES = 200

@@ -40,7 +40,12 @@ def test_quality_is_coverage_less_what_gaps_break():
 def test_two_figures_of_a_year_weigh_by_their_variances():
     # variances 0.01 and 0.03, so weights 3/4 and 1/4
     figures = Figures(
-        np.array([0.0, 0.1]), np.zeros(2, int), np.arange(2), np.zeros((2, 50)), np.zeros((2, 2))
+        np.array([0.0, 0.1]),
+        np.zeros(2, int),
+        np.arange(2),
+        np.ones(2),
+        np.zeros((2, 50)),
+        np.zeros((2, 2)),
     )
     noise = np.sqrt([0.01, 0.03])
     setting = Setting(100.0, 1.0, np.ones(2), np.zeros(2), np.zeros(2), noise)
@@ -58,6 +63,7 @@ def slow_case(draws):
         np.array([0.1, 0.3, 0.8, 0.9]),
         np.array([0, 2, 1, 2]),
         np.array([0, 0, 1, 1]),
+        np.array([1, 1, 0.8, 1.2]),
         errors - errors.mean(axis=1, keepdims=True),
         root @ root.T,
     )
@@ -78,7 +84,7 @@ def slow_posterior(figures, setting, scale):
         series[year, : year + 1] = 1
     rows = setting.loading[:, None] * series[figures.at]
     for row, (bias, drift) in enumerate([(3, None), (3, 5), (4, None), (4, 6)]):
-        rows[row, bias] = rows[row, 7 + row] = 1
+        rows[row, bias], rows[row, 7 + row] = figures.pattern[row], 1
         if drift:
             rows[row, drift] = 1
     prior = np.diag(np.square(deviations))

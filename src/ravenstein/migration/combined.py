@@ -22,7 +22,7 @@ from ravenstein.migration.state_space import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,6 +71,30 @@ def quality(coverage: Any, gaps: Any) -> Floats:
     if wrong:
         raise _error("a quality is no share", "shares of 0 to 1", f"{wrong} others", "quality")
     return np.asarray(held / (1 + _value("crossings_a_gap") * broken))
+
+
+def counted(
+    name: str, counts: Mapping[int, int], draws: int, generator: np.random.Generator
+) -> SourceSeries:
+    r"""Return a register's yearly counts as a source.
+
+    Args:
+        name: Its name.
+        counts: Registrations above 0 by year [persons].
+        draws: Number of draws.
+        generator: The step's generator.
+
+    Returns:
+        The source, of the parameter `register_quality` and in one regime. Its draws have the
+        spread of counts of independent events, $N_y e^{z_y / \sqrt{N_y}}$ with $z$ standard
+        normal: whom of the migrants it sees is chance.
+    """
+    years = sorted(counts)
+    point = np.array([counts[year] for year in years], dtype=np.float64)
+    noise = generator.standard_normal((point.size, draws)) / np.sqrt(point)[:, None]
+    flow = estimate(point, point[:, None] * np.exp(noise), {"year": years}, "persons")
+    held = np.full(point.size, _value("register_quality"))
+    return SourceSeries(name, flow, held, np.zeros(point.size, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +195,7 @@ def combine(sources: Sequence[SourceSeries], *, generator: np.random.Generator) 
     Notes:
         On the log scale, for source s, year t and regime r,
 
-        $$f_t = f_{t-1} + \eta_t,\quad y_{st} = f_t + (\lambda_{sr} - 1)(f_t - m_{sr}) + b_{sr}
+        $$f_t = f_{t-1} + \eta_t,\quad y_{st} = f_t + (\lambda_{sr} - 1)(f_t - m_{sr}) + b_{st}
         + w_{st} + \nu_{st} + e_{st}$$
 
         with $\eta \sim N(0, q^2)$; e of the covariance of the sources' draws; w a random walk from
@@ -241,9 +265,12 @@ def _stacked(sources: Sequence[SourceSeries], years: list[int]) -> tuple[Figures
     block = np.cumsum(starts | own) - 1
     shortfall = -np.log(np.concatenate([source.quality for source in sources]))
     errors = drawn - drawn.mean(axis=1, keepdims=True)
-    figures = Figures(point, np.array(at), block, errors, sampling_covariance(errors))
-    mean: Floats = np.bincount(block, shortfall) / np.bincount(block)
-    return figures, -np.expm1(-shortfall), _value("complete_bias") + mean
+    size = _value("complete_bias") + shortfall
+    mean: Floats = np.bincount(block, size) / np.bincount(block)
+    figures = Figures(
+        point, np.array(at), block, size / mean[block], errors, sampling_covariance(errors)
+    )
+    return figures, shortfall, mean
 
 
 def _settings(
@@ -259,12 +286,14 @@ def _settings(
     drawn = prior[:, 0] * np.exp(prior[:, 1] * ndtri(points[:, :-1]))
     within = np.diff(figures.block, prepend=-1) == 0
     passed = np.sqrt(np.where(within, np.diff(figures.at, prepend=0), 0))
+    astray = np.where(within, _value("astray") * np.diff(short, prepend=0), 0)
     found = []
     for (change, *unsteady), theta in zip(drawn, points[:, -1], strict=True):
-        yearly = short * np.array(unsteady)[figures.block]
+        yearly = -np.expm1(-short) * np.array(unsteady)[figures.block]
         noise = np.hypot(_value("complete_error"), yearly)
         loading = np.exp(-theta * excess)
-        found.append(Setting(_LEVEL, change, loading, level, yearly * passed, noise))
+        drift = np.hypot(yearly * passed, astray)
+        found.append(Setting(_LEVEL, change, loading, level, drift, noise))
     return found
 
 

@@ -26,6 +26,7 @@ class Figures:
         values: The figures, on the scale of the model.
         at: Which year of the series each one is of.
         block: Which bias each one shares: one a source and regime, in order of the figures.
+        pattern: How much of its block's bias each one has [n]; 1 on average.
         errors: Their draws less the draws' mean [n, draws].
         sampling: Covariance of their errors [n, n].
     """
@@ -33,6 +34,7 @@ class Figures:
     values: Floats
     at: Integers
     block: Integers
+    pattern: Floats
     errors: Floats
     sampling: Floats
 
@@ -240,7 +242,7 @@ def _parts(
     whole = across[at] * loading[:, None] + own + figures.sampling
     centre = _centre(figures)
     residual = figures.values - loading * centre - (1 - loading) * setting.centre
-    design = np.equal.outer(block, np.arange(scale.size)).astype(np.float64)
+    design = np.equal.outer(block, np.arange(scale.size)) * figures.pattern[:, None]
     factor = cho_factor(whole, lower=True, check_finite=False)
     solved = cho_solve(factor, np.column_stack([residual, design]), check_finite=False)
     evidence = -0.5 * residual @ solved[:, 0] - np.log(np.diag(factor[0])).sum()
@@ -282,7 +284,8 @@ def _drawn(
             scales[pick % priors],
         )
         same = figures.block[:, None] == figures.block
-        biases = np.where(same, scale[figures.block] ** 2, 0)
+        shared = scale[figures.block] * figures.pattern
+        biases = np.where(same, np.outer(shared, shared), 0)
         whole = part.whole + biases
         joint = np.column_stack([part.across.T, whole - figures.sampling])
         gain = np.linalg.solve(whole, joint).T

@@ -79,7 +79,12 @@ def _trend(values: Floats, worlds: Floats, generator: np.random.Generator) -> tu
     scaled = (values - values.mean()) / size
     reach = _WIDE * max(1.0, float(np.abs(scaled).max()))
     figures = Figures(
-        scaled, np.arange(count), np.zeros(count, dtype=np.int_), errors / size, sampling / size**2
+        scaled,
+        np.arange(count),
+        np.zeros(count, dtype=np.int_),
+        one,
+        errors / size,
+        sampling / size**2,
     )
     settings = [Setting(reach, q, one, 0 * one, 0 * one, _NONE * one) for q in _CHANGES]
     prior = np.zeros((1, 1)), np.zeros(1)

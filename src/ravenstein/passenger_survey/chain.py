@@ -166,9 +166,10 @@ def passenger_factors(
         generator: The month's generator.
 
     Notes:
-        $1\pm\sqrt{f\,(1-\rho/k)}$, each sign alike often: where a share $f$ of the shifts is
+        $1\pm\sqrt{f\,(1-\rho/k)/(2-f)}$, each sign alike often: where a share $f$ of the shifts is
         sampled, those of shifts hold $1-f$ of the variance between them, and of that between
-        passengers, of whom every $k$-th was asked and $\rho$ answered.
+        passengers, of whom every $k$-th was asked and $\rho$ answered. Both are multiplied, and
+        the squares of those of shifts are $2-f$ on average.
 
     Source:
         Rao, Wu, Journal of the American Statistical Association 83, 1988, section 4; Chipperfield,
@@ -181,7 +182,7 @@ def passenger_factors(
     answered = asked.sum() / max(asked.sum() + silent, 1)
     interval = np.where(migrant(c), c["migsi"], c["tandtsi"]).astype(np.float64)
     interval = np.where(np.isfinite(interval), interval, c["migsi"].astype(np.float64))
-    spread = np.sqrt(sampled * (1 - answered / np.maximum(interval, 1)))
+    spread = np.sqrt(sampled * (1 - answered / np.maximum(interval, 1)) / (2 - sampled))
     sign = generator.integers(0, 2, (interval.size, count), dtype=np.int8) * 2 - 1
     made = np.ones((interval.size, 1 + count))
     np.multiply(sign, spread[:, None], out=made[:, 1:])

@@ -24,7 +24,7 @@ from ravenstein.migration.stays import cohorts
 from ravenstein.migration.trend import smoothed
 from ravenstein.pipelines.migration_sources import combined
 from ravenstein.pipelines.passenger_survey import columns_of, read_source
-from ravenstein.pipelines.short_term import short_term
+from ravenstein.pipelines.short_term import registered, short_term
 from ravenstein.store.files import inside, schema
 from ravenstein.store.provenance import FromTable
 from ravenstein.store.readers.asylum import read_applications, read_returns
@@ -89,8 +89,9 @@ def migration(study: Study, run: Run) -> None:
     with run.step("Measure change and trend") as step:
         _write_change(run, whole, step_generator(study.study.seed, "migration/trend"))
         step.note = f"{len(years)} years"
-    combined(study, run, parts, years)
-    short_term(study, run, cells)
+    numbers = registered(study)
+    combined(study, run, parts, numbers)
+    short_term(study, run, cells, numbers)
 
 
 def _has_any(study: Study) -> bool:

@@ -10,7 +10,14 @@ import pyarrow as pa
 from ravenstein.core.errors import MigrationError
 from ravenstein.core.estimate import Estimate, estimate
 from ravenstein.core.seeds import step_generator
-from ravenstein.migration.combined import Combined, SourceSeries, combine, parameters, quality
+from ravenstein.migration.combined import (
+    Combined,
+    SourceSeries,
+    combine,
+    counted,
+    parameters,
+    quality,
+)
 from ravenstein.migration.component import DIRECTIONS
 from ravenstein.migration.forms import figures
 from ravenstein.store.files import schema
@@ -26,50 +33,64 @@ if TYPE_CHECKING:
 
     from ravenstein.core.schema import Table
     from ravenstein.migration.component import Component
+    from ravenstein.pipelines.short_term import Registered
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
-_BEHIND = (
-    MIGRATION_COMPONENTS, BORDER_SUMMARY, BORDER_GAPS, SURVEY_TRAFFIC, SURVEY_UNSAMPLED,
-)  # fmt: skip
+_BORDER = (BORDER_SUMMARY, BORDER_GAPS, SURVEY_TRAFFIC, SURVEY_UNSAMPLED)
 _MONTHS = 12
 _STEP = 0.1  # of coverage: a carrier more or less is no new way of counting
 
 
-def combined(study: Study, run: Run, parts: Sequence[Component], years: list[int]) -> None:
-    """Combine the sum of components with the border's counts into one series a flow.
+def combined(study: Study, run: Run, parts: Sequence[Component], given: Registered | None) -> None:
+    """Combine the sum of components with the border's and a register's counts, for each flow.
 
     The border counts everybody whose crossings say that they changed residence, over the border
     that it watches; moves over the land border are added from the Irish statistics. Its coverage
     is measured by the passengers that ports count, and is not corrected: it is a bias that the
-    model finds. Nothing where a study has no border or too few years.
+    model finds; so is the part of immigrants that a register sees. Nothing where a study has
+    neither.
     """
-    if not study.of_kind("border_movements"):
+    has_border = bool(study.of_kind("border_movements"))
+    if not has_border and given is None:
         return
+    years = sorted({int(year) for part in parts[0].parts for year in part.distinct("year")})
     with run.step("Combine sources") as step:
-        rows = []
+        rows, names = [], []
         for place, direction in enumerate(DIRECTIONS):
-            border = _border(run, parts, (place, direction), years)
-            if border is None:
-                continue
-            own = _sum_of(parts, place, years)
-            ones = np.ones(len(years))
-            classical = SourceSeries("components", own, ones, np.zeros(len(years), np.int64))
             generator = step_generator(study.study.seed, f"migration/combined/{direction}")
-            found = combine([classical, border], generator=generator)
-            run.warnings += [f"{direction}: {note}" for note in found.notes if "doubt" in note]
-            rows += _rows(direction, found, [classical, border])
+            ones, one_way = np.ones(len(years)), np.zeros(len(years), np.int64)
+            sources = [SourceSeries("components", _sum_of(parts, place, years), ones, one_way)]
+            border = _border(run, parts, (place, direction), years) if has_border else None
+            sources += [border] if border else []
+            seen = _seen(given, years) if direction == "immigration" else {}
+            sources += [counted("insurance", seen, run.draws, generator)] if seen else []
+            if len(sources) < 2:
+                continue
+            found = combine(sources, generator=generator)
+            run.warnings += [f"{direction}: {note}" for note in found.notes if "explains" in note]
+            rows += _rows(direction, found, sources)
+            names.append(f"{direction}: {', '.join(source.name for source in sources)}")
+        step.note = "; ".join(names) or "no second source of any year"
         if not rows:
-            step.note = "no whole year of the border is decided"
             return
         run.write(
             MIGRATION_SOURCES,
             pa.Table.from_pylist(rows, schema(MIGRATION_SOURCES)),
             method=combine,
-            inputs=[FromTable(table.name) for table in _BEHIND],
+            inputs=[
+                FromTable(MIGRATION_COMPONENTS.name),
+                *(FromTable(table.name) for table in _BORDER if has_border),
+                *(given.origins if given else ()),
+            ],
             parameters=parameters(),
-        )  # fmt: skip
-        step.note = "components and border"
+        )
+
+
+def _seen(given: Registered | None, years: list[int]) -> dict[int, int]:
+    """Return a register's counts of the years that have any."""
+    counts = given.counts if given else {}
+    return {year: counts[year] for year in years if counts.get(year)}
 
 
 def _sum_of(parts: Sequence[Component], place: int, years: list[int]) -> Estimate:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ravenstein.pipelines.population import balance_counts, published_edition
 from ravenstein.pipelines.population_by_age import check_warnings
+from ravenstein.pipelines.release_migration import published_migration
 from ravenstein.release.disclosure import parameters, withheld
 from ravenstein.release.site import Area, Release, pages, published_areas
 from ravenstein.release.survey import Survey
@@ -47,7 +48,7 @@ ADDRESS = f"{FOLDER}/index.html"
 
 
 def release(study: Study, run: Run) -> None:
-    """Publish the account, a page an area, and the passenger survey: tables to download, quality.
+    """Publish the account, a page an area, the passenger survey and total migration.
 
     The folder `release` beside the store is replaced as a whole, when the run is complete.
 
@@ -92,7 +93,8 @@ def _content(study: Study, run: Run) -> Release:
     account, tables = _account(study, run)
     survey, survey_tables = _survey(study, run)
     source = about.source or about.producer
-    tables += [(table, rows, source) for table, rows in survey_tables]
+    migration, migration_tables = published_migration(study, run.store, run.number, _least(study))
+    tables += [(table, rows, source) for table, rows in survey_tables + migration_tables]
     return Release(
         title=about.title,
         producer=about.producer,
@@ -109,6 +111,7 @@ def _content(study: Study, run: Run) -> Release:
         ),
         warnings=tuple(run.warnings),
         survey=survey,
+        migration=migration,
         **account,
     )
 
@@ -167,8 +170,7 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
         years = rows["year"] if "year" in rows.column_names else pc.year(rows["month"])
         return tuple(rows.filter(pc.equal(years, pc.max(years))).to_pylist())
 
-    least = parameters()["least_interviews"].at(study.release.date or dt.date.max)
-    shown = withheld(tables[SURVEY_FLOWS.name].to_pylist(), least)
+    shown = withheld(tables[SURVEY_FLOWS.name].to_pylist(), _least(study))
     tables[SURVEY_FLOWS.name] = pa.Table.from_pylist(shown, schema(SURVEY_FLOWS))
     run.warnings += [w for w in _joins(tables) if w not in run.warnings]
     survey = Survey(
@@ -184,6 +186,11 @@ def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa
     # rows of single interviews stay in the store
     public = [table for table in published if table is not SURVEY_EXTREMES]
     return survey, [(table, tables[table.name]) for table in public]
+
+
+def _least(study: Study) -> int:
+    """Return the fewest interviews behind a published figure."""
+    return int(parameters()["least_interviews"].at(study.release.date or dt.date.max))
 
 
 def _joins(tables: dict[str, pa.Table]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,37 @@ if TYPE_CHECKING:
 _UN = "un_3_to_12_work_or_study"
 
 
-def short_term(study: Study, run: Run, cells: SparseEstimate) -> None:
+@dataclass(frozen=True)
+class Registered:
+    """Numbers given to adult citizens of other states who came from abroad.
+
+    Args:
+        counts: How many, by year.
+        origins: The files they are from.
+    """
+
+    counts: dict[int, int]
+    origins: tuple[FromFile, ...]
+
+
+def registered(study: Study) -> Registered | None:
+    """Count the insurance register's immigrants by year; None where a study has none.
+
+    The register has names and dates of birth: it is read, counted, and not kept.
+    """
+    sources = study.of_kind("insurance_register")
+    if not sources:
+        return None
+    read = [read_source(study.folder, source, study.data_folders) for source in sources]
+    rows = columns_of(pa.concat_tables([part for part, _ in read]))
+    overseas = rows["overseas"].astype(bool)
+    year = rows["registered_on"][overseas].astype("datetime64[Y]").astype(np.int64) + 1970
+    years, counts = (values.tolist() for values in np.unique(year, return_counts=True))
+    origins = tuple(origin for _, origins in read for origin in origins)
+    return Registered(dict(zip(years, counts, strict=True)), origins)
+
+
+def short_term(study: Study, run: Run, cells: SparseEstimate, given: Registered | None) -> None:
     """Share short-term immigration out to areas, and compare migrants with registrations.
 
     Nothing where the survey has no year whose stays have all ended.
@@ -49,7 +80,8 @@ def short_term(study: Study, run: Run, cells: SparseEstimate) -> None:
         )  # fmt: skip
         left = sum(row["persons"] is None for row in made)
         step.note = f"{len(made):,} figures, {left:,} of them left out for their error"
-    _coherence(study, run, found)
+    if given is not None:
+        _coherence(run, found, given)
 
 
 def _workers(study: Study) -> tuple[dict[str, float] | None, list[FromFile]]:
@@ -65,25 +97,16 @@ def _workers(study: Study) -> tuple[dict[str, float] | None, list[FromFile]]:
     return known, [origin for _, origins in read for origin in origins]
 
 
-def _coherence(study: Study, run: Run, found: Estimate) -> None:
+def _coherence(run: Run, found: Estimate, given: Registered) -> None:
     """Compare immigrants of other citizenships with numbers given to them, by year."""
-    sources = study.of_kind("insurance_register")
-    if not sources:
-        return
     with run.step("Compare migrants with registrations") as step:
-        read = [read_source(study.folder, source, study.data_folders) for source in sources]
-        rows = columns_of(pa.concat_tables([part for part, _ in read]))
-        overseas = rows["overseas"].astype(bool)
-        year = rows["registered_on"][overseas].astype("datetime64[Y]").astype(np.int64) + 1970
-        registered = dict(zip(*(v.tolist() for v in np.unique(year, return_counts=True)),
-                              strict=True))  # fmt: skip
-        made = coherence(_immigrants(run, found), registered)
+        made = coherence(_immigrants(run, found), given.counts)
         run.write(
             MIGRATION_COHERENCE,
             pa.Table.from_pylist(made, schema(MIGRATION_COHERENCE)),
             method=coherence,
             inputs=[FromTable(MIGRATION_COMPONENTS.name), FromTable(SURVEY_SHORT_TERM.name),
-                    *(origin for _, origins in read for origin in origins)],
+                    *given.origins],
         )  # fmt: skip
         step.note = f"{len(made)} years"
 

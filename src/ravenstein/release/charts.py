@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from functools import cache
 from typing import Any
 
 DARK_BLUE, GREY, GRID = "#12436D", "#3D3D3D", "#DDE1E4"
+TEAL, ORANGE = "#28A197", "#F46A25"
 FONT = "Arial, Helvetica, sans-serif"
 WIDTH, SIZE = 460, 14
 PANELS = {
@@ -81,6 +83,84 @@ def _flow_spec() -> dict[str, Any]:
     zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
     chart = alt.layer(frame, band, line, zero).properties(width=WIDTH / 2, height=170)
     return _styled(chart, ("series", "frame"))
+
+
+def trend_chart(values: Values, trend: Values, reach: tuple[float, float]) -> str:
+    """Draw a flow over time with its intervals as a band, provisional years dashed, and its trend.
+
+    Args:
+        values: `year`, `persons`, `lower`, `upper` and `provisional` of each year.
+        trend: `year` and `persons` of the trend; none where there is none.
+        reach: Smallest and largest value of the axis, so that charts beside it are alike.
+    """
+    frame = [{"year": values[0]["year"], "persons": value} for value in reach]
+    pairs = [
+        {"year": row["year"], "persons": row["persons"], "piece": i,
+         "late": "yes" if a["provisional"] or b["provisional"] else "no"}
+        for i, (a, b) in enumerate(itertools.pairwise(values))
+        for row in (a, b)
+    ]  # fmt: skip
+    sets = {"series": values, "frame": frame, "pieces": pairs, "trend": trend}
+    return _drawn(_trend_spec(), sets)
+
+
+@cache
+def _trend_spec() -> dict[str, Any]:
+    import altair as alt
+
+    y = alt.Y(
+        "persons:Q",
+        title=None,
+        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
+    )
+    x, data = _years(4), alt.NamedData("series")
+    frame = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0).encode(x=x, y=y)
+    low = alt.Y("lower:Q", title=None)
+    band = alt.Chart(data).mark_area(color=DARK_BLUE, opacity=0.2).encode(x=x, y=low, y2="upper:Q")
+    dashes = alt.Scale(domain=["no", "yes"], range=[[1, 0], [4, 3]])
+    line = (
+        alt.Chart(alt.NamedData("pieces"))
+        .mark_line(color=DARK_BLUE, strokeWidth=2.2)
+        .encode(x=x, y=y, detail="piece:N",
+                strokeDash=alt.StrokeDash("late:N", scale=dashes, legend=None))
+    )  # fmt: skip
+    trend = alt.Chart(alt.NamedData("trend")).mark_line(color=ORANGE, strokeWidth=2.2)
+    zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
+    layers = (frame, band, zero, line, trend.encode(x=x, y=y))
+    chart = alt.layer(*layers).properties(width=WIDTH / 2, height=180)
+    return _styled(chart, ("series", "frame", "pieces", "trend"))
+
+
+def waterfall_chart(values: Values) -> str:
+    """Draw how components add up to a total: each bar begins where the one above it ends.
+
+    Args:
+        values: `part` in order, `start`, `end` [persons], `kind` (level, plus or minus), `text`.
+    """
+    rows = [row | {"edge": max(row["start"], row["end"])} for row in values]
+    return _drawn(_waterfall_spec(), {"series": rows})
+
+
+@cache
+def _waterfall_spec() -> dict[str, Any]:
+    import altair as alt
+
+    data = alt.NamedData("series")
+    axis = alt.Axis(format=",d", tickCount=4, domain=False, ticks=False)
+    x = alt.X("start:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=False, padding=46))
+    y = alt.Y(
+        "part:N", title=None, sort=None,
+        axis=alt.Axis(domain=False, ticks=False, labelLimit=170, grid=False),
+    )  # fmt: skip
+    shades = alt.Scale(domain=["level", "plus", "minus"], range=[DARK_BLUE, TEAL, ORANGE])
+    color = alt.Color("kind:N", scale=shades, legend=None)
+    base = alt.Chart(data).encode(y=y)
+    bars = base.mark_bar(height=18).encode(x=x, x2="end:Q", color=color)
+    label = base.mark_text(align="left", dx=5, fontSize=SIZE - 1, color=GREY)
+    zero = alt.Chart(data).mark_rule(color=GREY).encode(x=alt.datum(0))
+    layers = (zero, bars, label.encode(x=alt.X("edge:Q"), text="text:N"))
+    chart = alt.layer(*layers).properties(width=WIDTH - 180, height=alt.Step(30))
+    return _styled(chart, ("series",))
 
 
 def weights_chart(values: Values) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ravenstein.core.parameters import load_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from ravenstein.core.parameters import Parameters
 
     Row = dict[str, Any]
 
+_Cell = TypeVar("_Cell", bound="Hashable")
 _FIGURES = ("persons", "standard_error", "cv", "lower", "upper")
 _GROUP = ("definition", "year", "by")
 
@@ -53,6 +54,36 @@ def withheld(flows: Sequence[Row], least: int) -> list[Row]:
         {**row, **{name: None for name in _FIGURES if name in row}} if _cell(row) in hidden else row
         for row in flows
     ]
+
+
+def few(
+    counts: Mapping[_Cell, int], identities: Sequence[Sequence[_Cell]], least: int
+) -> set[_Cell]:
+    """Return cells that rest on too few interviews, and cells that would give them away.
+
+    Args:
+        counts: Interviews behind each cell.
+        identities: Cells of which each follows from the others, such as a total and its parts,
+            or two flows and their balance; those that are missed least come first.
+        least: Fewest interviews behind a published cell.
+
+    Notes:
+        Withheld are cells with 1 to least − 1 interviews; and where just one cell of an identity
+        is, the first of its others that is not empty.
+
+    >>> counts = {"all": 90, "F": 2, "M": 40, "X": 48}
+    >>> sorted(few(counts, [["F", "M", "X", "all"]], 3))
+    ['F', 'M']
+    """
+    hidden = {cell for cell, count in counts.items() if 0 < count < least}
+    while True:
+        before = len(hidden)
+        for cells in identities:
+            others = [cell for cell in cells if cell not in hidden]
+            if len(cells) - len(others) == 1 and others:
+                hidden.add(next((cell for cell in others if counts[cell]), others[0]))
+        if len(hidden) == before:
+            return hidden
 
 
 def _key(row: Row) -> tuple[Any, ...]:

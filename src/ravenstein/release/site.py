@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ravenstein.release import charts, words
+from ravenstein.release.migration import total_view
 from ravenstein.release.survey import design_view, migration_view, quality_view
 from ravenstein.tables.geography import LEVELS
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
+    from ravenstein.release.migration import Migration
     from ravenstein.release.survey import Survey
     from ravenstein.release.tables import PublishedTable
 
@@ -86,7 +88,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Release:
-    """Everything the pages show: the population by area, the passenger survey, or both."""
+    """Everything the pages show: population by area, passenger survey, total migration."""
 
     title: str
     producer: str
@@ -105,6 +107,7 @@ class Release:
     editions: tuple[Row, ...] = ()
     warnings: tuple[str, ...] = ()
     survey: Survey | None = None
+    migration: Migration | None = None
 
     @property
     def states(self) -> list[Area]:
@@ -141,13 +144,18 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
         yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
     if release.survey:
         view = migration_view(release.survey, {area.code: area.name for area in release.areas})
-        page = _page("migration.html", release, root="", view=view)
-        yield "migration.html" if release.areas else "index.html", page
+        page = _page("survey.html", release, root="", view=view)
+        yield "survey.html" if release.areas else "index.html", page
         view = quality_view(release.survey)
         yield "survey-quality.html", _page("survey-quality.html", release, root="", view=view)
         if release.survey.allocation:
             view = design_view(release.survey)
             yield "survey-design.html", _page("survey-design.html", release, root="", view=view)
+    if release.migration:
+        names = {area.code: area.name for area in release.areas}
+        letters = {nation.code[0]: nation.name for nation in release.nations}
+        view = total_view(release.migration, names, letters)
+        yield "migration.html", _page("migration.html", release, root="", view=view)
     for area in release.areas:
         page = _page("area.html", release, root="../", view=area_view(area))
         yield f"areas/{area.code}.html", page
@@ -216,7 +224,7 @@ def _environment() -> Environment:
         "level": LEVELS.labels.__getitem__,
         "status": ACCOUNT_STATUS.labels.__getitem__,
     }
-    environment.globals["per_cent"] = words.per_cent
+    environment.globals |= {"per_cent": words.per_cent, "between": words.between}
     return environment
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 MISSING = "not available"
 
@@ -99,6 +102,102 @@ def migration_sentence(flows: dict[str, dict[str, Any]]) -> str:
         f"In {when} an estimated {shown['in']} people came to live here for 12 months or more and "
         f"{shown['out']} left for as long. Net migration was {signed(rounded(net['persons']))}"
         f"{sure}."
+    )
+
+
+def between(low: float, high: float, shown: Callable[[int], str] | None = None) -> str:
+    """Return an interval of whole numbers.
+
+    >>> between(-3.2, 1500.6)
+    '−3 to 1,501'
+    """
+    form = shown or number
+    return f"{form(rounded(low))} to {form(rounded(high))}"
+
+
+def total_sentence(year: int, flows: dict[str, dict[str, Any]]) -> str:
+    """Say how many migrated in a year by total migration, each figure with its 95% interval.
+
+    Args:
+        year: The year.
+        flows: `persons`, `lower` and `upper` of immigration, emigration and net.
+
+    >>> flow = {"persons": 1000.2, "lower": 900.0, "upper": 1100.0}
+    >>> total_sentence(2012, dict.fromkeys(("immigration", "emigration", "net"), flow))[:62]
+    'In 2012 an estimated 1,000 people (95% interval 900 to 1,100) '
+    """
+    into, out, net = (flows[name] for name in ("immigration", "emigration", "net"))
+    bounds = [between(f["lower"], f["upper"]) for f in (into, out, net)]
+    return (
+        f"In {year} an estimated {number(rounded(into['persons']))} people (95% interval "
+        f"{bounds[0]}) came to live here for 12 months or more, and "
+        f"{number(rounded(out['persons']))} ({bounds[1]}) left for as long. "
+        f"Net migration was {signed(rounded(net['persons']))} ({bounds[2]})."
+    )
+
+
+def change_sentence(what: str, change: dict[str, Any]) -> str:
+    """Say how a flow changed, whether that is significant, and what could have been found.
+
+    Args:
+        what: The flow's name.
+        change: `compared_with`, `difference`, `lower`, `upper`, `significant`, `detectable`.
+
+    >>> change = {"compared_with": "2011", "difference": -12.0, "lower": -40.0, "upper": 16.0,
+    ...           "significant": False, "detectable": 39.6}
+    >>> change_sentence("Immigration", change)[:60]
+    'Immigration was 12 lower than in 2011 (95% interval of the c'
+    """
+    size = rounded(abs(change["difference"]))
+    side = "higher" if change["difference"] > 0 else "lower"
+    start = f"{what} was {number(size)} {side} than" if size else f"{what} was the same as"
+    bounds = between(change["lower"], change["upper"], signed)
+    end = "a significant change" if change["significant"] else "not a significant change"
+    least = number(rounded(change["detectable"]))
+    return (
+        f"{start} in {change['compared_with']} (95% interval of the change {bounds}): {end}. "
+        f"The smallest change that could have been found, with a probability of 80%, is {least}."
+    )
+
+
+def provisional_sentence(years: Sequence[int]) -> str:
+    """Say which years are provisional, and why.
+
+    >>> provisional_sentence([2013, 2014])[:45]
+    'The figures of 2013 and 2014 are provisional:'
+    """
+    if not years:
+        return ""
+    *others, last = map(str, years)
+    named = f"{', '.join(others)} and {last}" if others else last
+    return (
+        f"The figures of {named} are provisional: stays that are still open, or sources that do "
+        "not cover the year yet, are estimated in them."
+    )
+
+
+def years_sentence(year: int, trend: dict[str, Any] | None, found: tuple[int, int]) -> str:
+    """Say how much weight a single year can bear.
+
+    Args:
+        year: The last year.
+        trend: `persons`, `lower` and `upper` of the trend of net migration in that year.
+        found: Significant changes of net migration from year to year, and all.
+
+    >>> years_sentence(2012, None, (1, 10))
+    'Of the 10 changes of net migration from one year to the next, 1 is significant.'
+    """
+    some, whole = found
+    start = (
+        f"Of the {whole} changes of net migration from one year to the next, "
+        f"{number(some) if some else 'none'} {'are' if some > 1 else 'is'} significant."
+    )
+    if trend is None:
+        return start
+    return (
+        f"{start} The trend, which follows a year only as far as it goes beyond its error, puts "
+        f"net migration in {year} at {signed(rounded(trend['persons']))} "
+        f"({between(trend['lower'], trend['upper'])})."
     )
 
 

@@ -83,7 +83,7 @@ def ireland(
     late = tuple(y for y in years if y not in held or y + 1 not in held)
     notes = [
         {"year": y, "direction": d, "step": "years to April that are another year's",
-         "value": float((away[i] > 0) + (away[i + 1] > 0))}
+         "value": float((away[i : i + 2] > 0).sum())}
         for d in DIRECTIONS for i, y in enumerate(years)
     ]  # fmt: skip
     return Component("ireland", (cells,), by=("country",), steps=notes, provisional=late)

@@ -1,0 +1,249 @@
+"""Components of migration by hand: the survey, Ireland, asylum, and those of one's own."""
+
+import numpy as np
+import pytest
+
+from ravenstein.core.errors import MigrationError
+from ravenstein.core.sparse import SparseEstimate
+from ravenstein.migration.component import DIRECTIONS, Component, check_alike
+from ravenstein.migration.components.asylum import asylum
+from ravenstein.migration.components.ireland import ireland
+from ravenstein.migration.components.own import own_components
+from ravenstein.migration.components.survey import survey
+
+IN, OUT = DIRECTIONS
+
+
+def rng():
+    return np.random.default_rng(1)
+
+
+def columns(names, *rows):
+    found = zip(*rows, strict=True) if rows else [[] for _ in names]
+    return {name: np.array(values) for name, values in zip(names, found, strict=True)}
+
+
+def sparse(labels, values):
+    """Return cells whose one draw is twice the point."""
+    point = np.array(values, dtype=float)[:, None]
+    return SparseEstimate(labels, np.hstack([point, 2 * point]), "persons")
+
+
+def rows_of(part, *names):
+    """Return labels and point of cells."""
+    labels = [part.labels[name].tolist() for name in names]
+    return {row[:-1]: pytest.approx(row[-1]) for row in zip(*labels, part.values[:, 0].tolist(),
+                                                            strict=True)}  # fmt: skip
+
+
+def test_the_surveys_cells_get_the_nation_of_their_area():
+    areas = np.array(["E06000001", "W06000002", "95AA", "N09000001", "not_stated", "S12000005"])
+    (part,) = survey(sparse({"area": areas}, [1] * 6)).parts
+    assert part.labels["nation"].tolist() == ["E", "W", "N", "N", "not_stated", "S"]
+
+
+# Ireland ------------------------------------------------------------------------------------------
+
+_IRISH = ("year", "direction", "sex", "age_group", "persons")
+
+
+def irish(**persons):
+    rows = [(int(y[1:]), IN, "F", "25-44", n) for y, n in persons.items()]
+    return columns(_IRISH, *rows)
+
+
+def test_years_to_april_become_calendar_years_by_their_days():
+    found = ireland(irish(y2011=1000, y2012=2000, y2013=4000), [2011, 2012], 3, rng())
+    (part,) = found.parts
+    # 31 + 28 + 31 + 15 = 105 days of 365 up to 15 April; 106 of 366 in 2012
+    assert rows_of(part, "year", "direction", "sex", "age_group") == {
+        (2011, IN, "F", "25-44"): 105 / 365 * 1000 + 260 / 365 * 2000,
+        (2012, IN, "F", "25-44"): 106 / 366 * 2000 + 260 / 366 * 4000,
+    }
+    assert set(part.labels["country"].tolist()) == {"eu15"}
+    assert found.provisional == ()
+    assert {step["value"] for step in found.steps} == {0.0}
+
+
+def test_a_missing_first_or_last_year_takes_the_next_ones_level_and_is_provisional():
+    found = ireland(irish(y2012=2000, y2013=4000), [2010, 2011, 2012, 2013], 3, rng())
+    (part,) = found.parts
+    assert rows_of(part, "year") == {
+        (2010,): 2000, (2011,): 2000, (2012,): 106 / 366 * 2000 + 260 / 366 * 4000, (2013,): 4000,
+    }  # fmt: skip
+    assert found.provisional == (2010, 2011, 2013)
+    steps = {(s["year"], s["direction"]): s["value"] for s in found.steps}
+    assert [steps[y, OUT] for y in (2010, 2011, 2012, 2013)] == [2, 1, 0, 1]
+
+
+def test_the_error_of_the_irish_counts_is_wider_where_a_year_is_anothers():
+    count = 40_000
+    given = irish(y2012=1000, y2013=1000)
+    (part,) = ireland(given, [2010, 2011, 2012], count, rng()).parts
+    values = part.values[part.labels["year"] != 2011]
+    own, drawn = values[:, 0], values[:, 1:]
+    assert own.tolist() == [1000, 1000]
+    assert drawn.mean(axis=1) == pytest.approx([1000, 1000], abs=4 * 220 / count**0.5)
+    p, q = 106 / 366, 260 / 366
+    # 2012 is p of one year and q of another, each with 10 %; both parts of 2010 are the year 2012,
+    # one error of 10 %, and 15 % a year's distance: two years and one
+    p2, q2 = 105 / 365, 260 / 365
+    expected = [
+        1000 * np.sqrt(0.1**2 + p2**2 * 2 * 0.15**2 + q2**2 * 0.15**2),
+        1000 * 0.1 * np.hypot(p, q),
+    ]
+    assert drawn.std(axis=1) == pytest.approx(expected, rel=4 / np.sqrt(2 * count))
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [(irish(), "no rows"), (irish(y2010=1, y2012=1), "without 2011")]
+)
+def test_irish_years_must_follow_one_another(given, found):
+    with pytest.raises(MigrationError, match="do not hold every year") as caught:
+        ireland(given, [2010], 3, rng())
+    assert caught.value.found == found
+
+
+# asylum -------------------------------------------------------------------------------------------
+
+_CASE = ("quarter", "citizenship", "age_group", "sex", "persons")
+_MET = ("year", "direction", "citizenship", "age_group", "sex", "asylum")
+
+
+def quarters(*rows):
+    found = columns(_CASE, *rows)
+    return found | {"quarter": found["quarter"].astype("datetime64[D]")}
+
+
+def removed(*rows):
+    found = quarters(*(row[:-1] for row in rows))
+    return found | {"type": np.array([row[-1] for row in rows])}
+
+
+def test_asylum_is_who_stays_less_those_in_the_survey_and_may_be_negative():
+    applied = quarters(
+        ("2010-01-01", "other", "18-29", "F", 120),
+        ("2010-10-01", "other", "0-17", "M", 18),
+        ("2011-01-01", "other", "not_stated", "not_stated", 10),
+        ("2012-01-01", "other", "70+", "M", 99),
+    )
+    returns = removed(
+        ("2010-01-01", "other", "30-49", "M", 40, "enforced"),
+        ("2010-01-01", "other", "30-49", "M", 100, "voluntary"),
+    )
+    met = columns(_MET, (2010, IN, "other", "25-44", "F", True),
+                  (2010, IN, "other", "25-44", "F", False),
+                  (2010, OUT, "other", "25-44", "F", True),
+                  (2012, IN, "other", "25-44", "F", True))  # fmt: skip
+    cells = SparseEstimate(met, np.full((4, 51), 60.0), "persons")
+    given = {"asylum_applications": applied, "returns": returns}
+    found = asylum(given, cells, [2010, 2011], rng())
+    into, out, taken = found.parts
+    assert rows_of(into, "year", "age_group", "sex") == {
+        (2010, "15-24", "F"): 0.95 * 120 * 7 / 12,  # 18 to 24 are seven of twelve years of age
+        (2010, "25-44", "F"): 0.95 * 120 * 5 / 12,
+        (2010, "0-14", "M"): 0.95 * 15,
+        (2010, "15-24", "M"): 0.95 * 3,
+        (2011, "not_stated", "not_stated"): 9.5,
+    }
+    # voluntary departures pass the interviewers
+    assert rows_of(out, "direction", "age_group") == {
+        (OUT, "25-44"): 0.9 * 40 * 15 / 20, (OUT, "45-64"): 0.9 * 40 * 5 / 20,
+    }  # fmt: skip
+    assert rows_of(taken, "year", "age_group") == {(2010, "25-44"): -60}
+    women = sum(part.where((part.labels["age_group"] == "25-44") & (part.labels["sex"] == "F"))
+                .sums({})[0] for part in found.parts)  # fmt: skip
+    assert women == pytest.approx(47.5 - 60)
+    shares = into.values[:, 1:] / into.values[:, :1]  # one share a draw, in all cells
+    assert np.ptp(shares, axis=0).max() < 1e-12
+    assert 0.01 < shares[0].std() < 0.05
+    steps = {(s["step"], s["year"]): pytest.approx(s["value"]) for s in found.steps}
+    assert steps["applicants who stay a year", 2010] == 0.95 * 138
+    assert steps["of them in the survey", 2010] == -60
+    assert steps["removals past the survey", 2011] == 0
+    with pytest.raises(MigrationError, match="years without applications") as caught:
+        asylum(given, cells, [2010, 2013], rng())
+    assert caught.value.found == "none in 2013"
+
+
+# one's own ----------------------------------------------------------------------------------------
+
+_OWN = ("component", "year", "direction", "nation", "citizenship", "reason", "age_group", "sex",
+        "persons", "standard_error")  # fmt: skip
+
+
+def own(*rows):
+    return columns(_OWN, *rows)
+
+
+def located():
+    names = ("year", "direction", "nation")
+    rows = [(2010, IN, "N"), (2010, OUT, "N"), (2011, IN, "N"), (2010, IN, "E")]
+    return SparseEstimate(columns(names, *rows), np.full((4, 2001), 20.0), "persons")
+
+
+def test_a_correction_of_ones_own_has_normal_draws():
+    rows = own(("late", 2010, IN, "all", "eu8", "all", "all", "all", 100.0, 10.0),
+               ("late", 2011, IN, "all", "other", "all", "all", "all", -5.0, 0.0))  # fmt: skip
+    (found,) = own_components(rows, located(), [2010, 2011], rng())
+    (part,) = found.parts
+    assert (found.name, found.by) == ("late", ("citizenship",))
+    assert set(part.labels) == {"year", "direction", "citizenship"}
+    assert part.values[:, 0].tolist() == [100, -5]
+    assert part.values[0, 1:].std() == pytest.approx(10, rel=4 / 4000**0.5)
+    assert set(part.values[1].tolist()) == {-5.0}
+
+
+def test_a_nations_own_flows_take_the_surveys_place():
+    rows = own(("nation_own", 2010, IN, "N", "all", "all", "all", "all", 30.0, 0.0))
+    (found,) = own_components(rows, located(), [2010, 2011], rng())
+    given = {"direction": DIRECTIONS, "year": [2010, 2011], "nation": ["E", "N"]}
+    added = sum(part.sums(given)[..., 0] for part in found.parts)
+    # 30 for the survey's 20 of that year, direction and nation; the others stay
+    assert added.tolist() == [[[0, 10], [0, 0]], [[0, 0], [0, 0]]]
+    assert found.by == ("nation",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([("late", 2010, IN, "all", "all", "all", "all", "F", 1.0, 0.0),
+          ("late", 2010, IN, "all", "all", "all", "all", "all", 1.0, 0.0)], "in some rows only"),
+        ([("nation_own", 2010, IN, "all", "all", "all", "all", "F", 1.0, 0.0)],
+         "do not say of which nation"),
+    ],
+)  # fmt: skip
+def test_own_components_that_are_refused(rows, problem):
+    with pytest.raises(MigrationError, match=problem):
+        own_components(own(*rows), located(), [2010, 2011], rng())
+
+
+# what can be added --------------------------------------------------------------------------------
+
+
+def component(name="late", years=(2010, 2011), draws=1, **kinds):
+    cells = SparseEstimate(
+        {"year": np.array(years), "direction": np.array([IN] * len(years))},
+        np.ones((len(years), 1 + draws)), "persons",
+    )  # fmt: skip
+    return Component(name, (cells,), **kinds)
+
+
+@pytest.mark.parametrize(
+    ("other", "problem", "found"),
+    [
+        (component(definition="3 months or more"), "differ in definition", "3 months or more"),
+        (component(period="year to June"), "differ in period", "year to June"),
+        (component(draws=2), "differ in number of draws", "2"),
+        (component("survey"), "there twice", "survey"),
+        (component(years=(2010,)), "not of the years", "lacking 2011"),
+        (component(years=(2010, 2011, 2012)), "not of the years", "others 2012"),
+    ],
+)
+def test_components_that_have_no_sum(other, problem, found):
+    first = component("survey")
+    check_alike([first, component()], [2010, 2011])
+    check_alike([first, component(years=())], [2010, 2011])  # a component without anybody
+    with pytest.raises(MigrationError, match=problem) as caught:
+        check_alike([first, other], [2010, 2011])
+    assert found in caught.value.found
