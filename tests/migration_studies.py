@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
 
 from ravenstein.console import silent
 from ravenstein.pipelines.border import border
@@ -17,7 +20,16 @@ from ravenstein.pipelines.twin import make_twin
 from ravenstein.store.database import open_store
 from ravenstein.store.run import start_run
 from ravenstein.study import read_study
+from ravenstein.tables.dictionary import declared
 from ravenstein.twin.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from ravenstein.store.run import Run
+    from ravenstein.study import Study
 
 DRAWS = 12
 FILES = {
@@ -34,7 +46,7 @@ FILES = {
     },
 }  # fmt: skip
 """Sources by kind, and their files in the twin's views."""
-SURVEY = tuple(kind for kind in FILES if kind.startswith("survey_"))
+_OWN = "component,year,direction,nation,citizenship,reason,age_group,sex,persons,standard_error\n"
 _STUDY = '[study]\ntitle = "Migration"\nproducer = "An office"\nsimulated = true\ndraws = {draws}\n'
 _SOURCE = '\n[[sources]]\nkind = "{kind}"\nfile = "twin/views/{file}"\n'
 
@@ -68,6 +80,15 @@ def migration_study(folder: Path, *, without: tuple[str, ...] = (), more: str = 
 
 def run_study(folder: Path) -> tuple[list[str], set[str]]:
     """Run a study up to total migration; return its warnings and the tables written."""
+    return _run(folder, passenger_survey, border, migration)
+
+
+def rerun(folder: Path) -> tuple[list[str], set[str]]:
+    """Make total migration again, of a survey that has run."""
+    return _run(folder, migration)
+
+
+def _run(folder: Path, *pipelines: Callable[[Study, Run], None]) -> tuple[list[str], set[str]]:
     study = read_study(folder)
     about = study.study
     with (
@@ -76,8 +97,52 @@ def run_study(folder: Path) -> tuple[list[str], set[str]]:
             store, study=study.text, engine=about.engine, draws=about.draws, told=silent
         ) as run,
     ):
-        passenger_survey(study, run)
-        if study.of_kind("border_movements"):
-            border(study, run)
-        migration(study, run)
+        for pipeline in pipelines:
+            pipeline(study, run)
         return run.warnings, {vintage.table_name for vintage in run.written}
+
+
+def rows_of(folder: Path, name: str) -> pa.Table:
+    """Return the rows of a table in a study's store."""
+    with open_store(folder / "store") as store:
+        return store.collect(store.read(declared(name)))
+
+
+def totals(rows: pa.Table, **where: str) -> dict[tuple[int, str], float]:
+    """Return persons by year and flow, of everybody in the state."""
+    where = {"by": "all", "nation": "all", "component": "total"} | where
+    return {(r["year"], r["flow"]): r["persons"] for r in rows.to_pylist()
+            if all(r[name] == value for name, value in where.items())}  # fmt: skip
+
+
+def add_source(folder: Path, kind: str, file: str) -> None:
+    """Add a source to a study."""
+    with (folder / "study.toml").open("a") as text:
+        text.write(f'\n[[sources]]\nkind = "{kind}"\nfile = "{file}"\n')
+
+
+def publish(folder: Path, years: str) -> None:
+    """Choose the years that a study publishes."""
+    with (folder / "study.toml").open("a") as file:
+        file.write(f"\n[migration]\n{years}\n")
+
+
+def leave_out(folder: Path, *kinds: str) -> None:
+    """Take sources out of a study."""
+    text = (folder / "study.toml").read_text()
+    for kind in kinds:
+        text, count = re.subn(rf'\n\[\[sources\]\]\nkind = "{kind}"\nfile = "[^"]*"\n', "", text)
+        assert count == 1
+    (folder / "study.toml").write_text(text)
+
+
+def change_rows(folder: Path, name: str, made_of: Callable[[pa.Table], pa.Table]) -> None:
+    """Change a file of the study: a function of its rows."""
+    path = folder / f"twin/views/{name}.parquet"
+    pq.write_table(made_of(pq.read_table(path)), path)
+
+
+def own_component(folder: Path, rows: list[str]) -> None:
+    """Add a component of one's own, lines of a CSV file."""
+    (folder / "own.csv").write_text(_OWN + "".join(f"{row}\n" for row in rows))
+    add_source(folder, "migration_component", "own.csv")

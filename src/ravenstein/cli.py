@@ -235,7 +235,8 @@ def _run(
         ) as run:
             for pipeline in chosen.values():
                 pipeline(study, run)
-        found = _headline(study, store) if "migration" in chosen and not quiet else None
+        wanted = "migration" in chosen and (as_json or not quiet)
+        found = _headline(study, store) if wanted else None
     page = (folder / ADDRESS).resolve()
     if as_json:
         print(json.dumps(_summary(run, page, found), ensure_ascii=False))

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.migration.component import DIRECTIONS
-from ravenstein.migration.total import detail, flows_of
+from ravenstein.migration.detail import detail
+from ravenstein.migration.total import flows_of
 from ravenstein.tables.migration import ALL
 
 if TYPE_CHECKING:
@@ -144,17 +145,18 @@ def detail_rows(tables: Mapping[str, Estimate], survey: SparseEstimate) -> pa.Ta
     for year in tables["area"].labels("year"):
         for direction in DIRECTIONS:
             found = detail(tables, survey, direction, year)
-            places = np.indices(found.point.shape).reshape(found.point.ndim, -1)
+            persons = found.table()
+            places = np.indices(persons.shape).reshape(persons.ndim, -1)
             columns: dict[str, Any] = {
-                name: np.asarray(found.labels(name))[place]
-                for name, place in zip(found.dimensions, places, strict=True)
+                name: np.asarray(names)[place]
+                for (name, names), place in zip(found.labels.items(), places, strict=True)
             }
             size = places.shape[1]
             columns |= {
                 "year": np.full(size, year),
                 "direction": np.full(size, direction),
-                "persons": found.point.values.ravel(),
-                "standard_error": found.draws.values.std(axis=-1, ddof=1).ravel(),
+                "persons": persons.ravel(),
+                "standard_error": found.standard_error().ravel(),
             }
             parts.append(pa.table(columns))
     return pa.concat_tables(parts)

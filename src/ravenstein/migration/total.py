@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.core.errors import MigrationError
 from ravenstein.core.estimate import Estimate, estimate
-from ravenstein.demography.raking import rake
 from ravenstein.migration.component import DIRECTIONS, check_alike
 from ravenstein.migration.shares import shared_out
 from ravenstein.tables.migration import BREAKDOWNS
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_REACH = 0.05  # of cells that the survey has met nobody of
 SIGNS = {"immigration": (1.0, 0.0), "emigration": (0.0, 1.0), "net": (1.0, -1.0)}
 """What each flow is of immigration and emigration."""
 
@@ -134,68 +131,6 @@ def _of_year(component: Component, year: int) -> Component:
 
     parts = tuple(part.where(part.labels["year"] == year) for part in component.parts)
     return replace(component, parts=parts)
-
-
-def detail(
-    tables: Mapping[str, Estimate], survey: SparseEstimate, direction: str, year: int
-) -> Estimate:
-    r"""Return migrants of a year by age group, sex, citizenship and area, never negative.
-
-    Args:
-        tables: Total migration by breakdown, of `breakdowns` summed over components.
-        survey: The survey's cells.
-        direction: Immigration or emigration.
-        year: The year.
-
-    Returns:
-        Persons in cells that meet all margins in the point and in every draw. Cells of a margin
-        that are negative, as a correction is larger than what it corrects, are 0, and the others
-        of the margin make up for it in proportion.
-
-    Notes:
-        The survey's migrants of all years, $s$, are raked to the margins age × sex, citizenship
-        and area (iterative proportional fitting), from $s+\varepsilon\prod_k m_k$ so that
-        every cell of the margins can be reached.
-
-    Source:
-        Deming and Stephan, Annals of Mathematical Statistics 11 (1940) 427–444.
-    """
-    margins = [_margin(tables[by], direction, year) for by in ("age_sex", "citizenship", "area")]
-    names = {"age_group": "age_sex", "sex": "age_sex", "citizenship": "citizenship", "area": "area"}
-    labels = {n: tables[by].labels(n) for n, by in names.items()}
-    own = survey.where(survey.labels["direction"] == direction).sums(labels)[..., 0]
-    aged, nation, place = (m[..., 0] for m in margins)
-    spread = aged[:, :, None, None] * nation[:, None] * place
-    weight = own.sum() / max(spread.sum(), 1e-300)
-    seed = own + _REACH * weight * spread + 1e-12 * own.sum()
-    whole = np.repeat(seed[..., None], margins[0].shape[-1], axis=-1)
-    found = rake(
-        whole,
-        [((0, 1, 4), margins[0]), ((2, 4), margins[1]), ((3, 4), margins[2])],
-        tolerance=1e-9,
-    )
-    return estimate(found[..., 0], found[..., 1:], labels, "persons")
-
-
-def _margin(table: Estimate, direction: str, year: int) -> Floats:
-    """Return a margin without negative cells, its total kept [cells…, 1 + K]."""
-    chosen = table.select(direction=[direction], year=[year]).sum("direction", "year")
-    if "nation" in chosen.dimensions:
-        chosen = chosen.sum("nation")
-    values = np.concatenate([chosen.point.values[..., None], chosen.draws.values], axis=-1)
-    over = tuple(range(values.ndim - 1))
-    whole = values.sum(axis=over)
-    if (whole <= 0).any():
-        raise MigrationError(
-            f"{direction.capitalize()} of a year is 0 or less.",
-            expected="a total above 0 in the figure and in every draw",
-            found=f"{int((whole <= 0).sum())} of {whole.size} are not",
-            where=f"{direction} {year}",
-            fix="Look at the components: one takes off more than there is.",
-        )
-    kept = np.maximum(values, 0)
-    scaled: Floats = kept * (whole / kept.sum(axis=over))
-    return scaled
 
 
 def negative_cells(tables: Mapping[str, Estimate]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from ravenstein.migration.total import flows_of
 from ravenstein.pipelines.release_migration import read_migration
 from ravenstein.release import words
 from ravenstein.release.headline import FLOW_NAMES, headline
-from ravenstein.release.migration import shown
+from ravenstein.release.migration import SHORT_TERM, shown
 from ravenstein.tables.migration import (
     ALL,
     COMPONENTS,
@@ -20,7 +20,7 @@ from ravenstein.tables.migration import (
     MIGRATION_SOURCES,
 )
 from ravenstein.tables.revisions import MIGRATION_CHANGES
-from ravenstein.tables.survey_results import SHORT_TERM_DEFINITIONS, SURVEY_FLOWS
+from ravenstein.tables.survey_results import SURVEY_FLOWS
 from ravenstein.tables.truth import TRUTH_MIGRATION, TRUTH_MIGRATION_PARTS, TRUTH_SHORT_TERM
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def beside_truth(study: Study, store: Store) -> Truth | None:
         for name, value in only.items():
             frame = frame.filter(nw.col(name) == value)
         counted = store.collect(frame.group_by(*by).agg(nw.col("persons").sum()))
-        columns = [counted[name].to_pylist() for name in (*by, "persons")]
-        return list(zip(*columns, strict=True))
+        labels = [counted[name].to_pylist() for name in by]
+        return list(zip(*labels, map(int, counted["persons"].to_pylist()), strict=True))
 
     flows = sums(0, "year", "direction", definition="un_12_months")
     parts = {(y, d, part): n for y, d, part, n in sums(1, "year", "direction", "part")}
@@ -205,8 +205,8 @@ def _short_term(store: Store, truth: Truth | None) -> Grid | None:
     year = max(row["year"] for row in rows)
     cells = {(r["definition"], r["flow"]): r for r in rows if r["year"] == year}
     lines = []
-    for name, label in SHORT_TERM_DEFINITIONS.labels.items():
-        line = [label.removeprefix("Stays or absences of ").removesuffix(" for any reason")]
+    for name, label in SHORT_TERM.items():
+        line = [label]
         for flow in ("immigration", "emigration"):
             line.append(_figure(cells[name, flow]) if (name, flow) in cells else "")
             if truth:
@@ -243,11 +243,15 @@ def _over_years(store: Store, head: Headline, truth: Truth | None) -> list[str]:
         if flow == "immigration" and known and abs(point - known) > _Z * row["standard_error"]:
             off = point / known - 1
     of = " of the components" if head.series == "combined" else ""
-    found = [f"Mean{of} of {years[0]} to {years[-1]}: {'; '.join(said)}."]
+    found = []
+    if truth:
+        found.append("Asylum seekers whom the survey met are in its row; the truth has them in "
+                     "asylum's.")  # fmt: skip
+    found.append(f"Mean{of} of {years[0]} to {years[-1]}: {'; '.join(said)}.")
     if off:
         found.append(
             f"Over all years immigration is {abs(off):.1%} {'above' if off > 0 else 'below'} the "
-            "truth, more than its sampling error. Routes and hours that the survey does not "
+            "truth, more than its error. Routes and hours that the survey does not "
             "sample are weighted up by passengers, as if as many of these were migrants as on "
             "sampled routes; in this twin their share is another: docs/explanation/"
             "total-migration.md."

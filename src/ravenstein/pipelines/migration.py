@@ -20,6 +20,7 @@ from ravenstein.migration.components.migrant_switchers import migrant_switchers
 from ravenstein.migration.components.own import own_components
 from ravenstein.migration.components.survey import survey
 from ravenstein.migration.components.visitor_switchers import visitor_switchers
+from ravenstein.migration.detail import detail
 from ravenstein.migration.stays import cohorts
 from ravenstein.migration.trend import smoothed
 from ravenstein.pipelines.migration_sources import combined
@@ -243,7 +244,7 @@ def _write_detail(run: Run, found: dict[str, Estimate], cells: SparseEstimate) -
     run.write(
         tables.MIGRATION_DETAIL,
         rows.cast(schema(tables.MIGRATION_DETAIL)),
-        method=total.detail,
+        method=detail,
         inputs=[FromTable(tables.MIGRATION_COMPONENTS.name)],
     )
 

@@ -158,15 +158,19 @@ def without_few(flows: pa.Table, interviews: Sequence[Row], least: int) -> pa.Ta
 
 def _cells_of(row: Row) -> Iterable[Cell]:
     """Return the published cells that an interview is in."""
-    area = str(row["area"])
-    # Northern Irish districts before 2015 are 95A to 95Z
-    letter = "N" if area[0] == "9" else area[0] if area[1:2].isdigit() else "not_stated"
+    letter = _nation(row["area"])
     nations = [ALL, letter, *(["EW"] if letter in ("E", "W") else [])]
     for by, dimensions in BREAKDOWNS.items():
         category = "/".join(str(row[name]) for name in dimensions)
         for nation in nations[:1] if by == "area" else nations:
             for flow in (row["direction"], "net"):
                 yield nation, row["year"], flow, by, category
+
+
+def _nation(area: str) -> str:
+    """Return the letter of an area's nation, or not_stated."""
+    # Northern Irish districts before 2015 are 95A to 95Z
+    return "N" if area[0] == "9" else area[0] if area[1:2].isdigit() else "not_stated"
 
 
 def _identities(counts: Mapping[Cell, int]) -> list[list[Cell]]:
@@ -176,6 +180,8 @@ def _identities(counts: Mapping[Cell, int]) -> list[list[Cell]]:
         nation, year, flow, by, category = cell
         sums["groups", nation, year, flow, by].append(cell)
         sums["flows", nation, year, by, category].append(cell)
+        if by == "area":
+            sums["areas", _nation(category), year, flow].append(cell)
         if nation != "EW":
             sums["nations", year, flow, by, category].append(cell)
         if nation in ("E", "W", "EW"):

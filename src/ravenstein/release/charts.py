@@ -138,7 +138,8 @@ def waterfall_chart(values: Values) -> str:
         values: `part` in order, `start`, `end` [persons], `kind` (level, plus or minus), `text`.
     """
     rows = [row | {"edge": max(row["start"], row["end"])} for row in values]
-    return _drawn(_waterfall_spec(), {"series": rows})
+    room = [{"start": 1.15 * max(row["edge"] for row in rows)}]  # for the label of the longest
+    return _drawn(_waterfall_spec(), {"series": rows, "frame": room})
 
 
 @cache
@@ -147,10 +148,10 @@ def _waterfall_spec() -> dict[str, Any]:
 
     data = alt.NamedData("series")
     axis = alt.Axis(format=",d", tickCount=4, domain=False, ticks=False)
-    x = alt.X("start:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=False, padding=46))
+    x = alt.X("start:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=False))
     y = alt.Y(
         "part:N", title=None, sort=None,
-        axis=alt.Axis(domain=False, ticks=False, labelLimit=170, grid=False),
+        axis=alt.Axis(domain=False, ticks=False, labelLimit=140, labelPadding=8, grid=False),
     )  # fmt: skip
     shades = alt.Scale(domain=["level", "plus", "minus"], range=[DARK_BLUE, TEAL, ORANGE])
     color = alt.Color("kind:N", scale=shades, legend=None)
@@ -158,9 +159,10 @@ def _waterfall_spec() -> dict[str, Any]:
     bars = base.mark_bar(height=18).encode(x=x, x2="end:Q", color=color)
     label = base.mark_text(align="left", dx=5, fontSize=SIZE - 1, color=GREY)
     zero = alt.Chart(data).mark_rule(color=GREY).encode(x=alt.datum(0))
-    layers = (zero, bars, label.encode(x=alt.X("edge:Q"), text="text:N"))
-    chart = alt.layer(*layers).properties(width=WIDTH - 180, height=alt.Step(30))
-    return _styled(chart, ("series",))
+    room = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0).encode(x=x)
+    layers = (room, bars, label.encode(x=alt.X("edge:Q"), text="text:N"), zero)
+    chart = alt.layer(*layers).properties(width=WIDTH - 150, height=alt.Step(30))
+    return _styled(chart, ("series", "frame"))
 
 
 def weights_chart(values: Values) -> str:

@@ -62,8 +62,8 @@ class Headline:
         ]
         if self.changes and self.series == "combined":
             found.append(
-                "Errors of neighbouring years of the combined series go together: those of the "
-                "changes are at most as large as given here."
+                "Errors of neighbouring years of the combined series tend to go together: those "
+                "of its changes are given rather too large than too small."
             )
         return [*found, *([words.provisional_sentence(late)] if late else [])]
 

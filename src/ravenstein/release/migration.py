@@ -34,7 +34,16 @@ SHORT_NAMES = {
     "migrant_switchers": "Migrant switchers",
     "total": "Total",
 }
-_SOURCES = {"components": "Sum of components", "border": "Border", "combined": "Combined"}
+SHORT_TERM = {
+    code: label.removeprefix("Stays or absences of ").removesuffix(" for any reason")
+    for code, label in SHORT_TERM_DEFINITIONS.labels.items()
+}
+_SOURCES = {
+    "components": "Sum of components",
+    "border": "Border",
+    "insurance": "Insurance numbers",
+    "combined": "Combined",
+}
 _QUARTERS = 8
 _TOTAL, _ALL = "total", "all"
 
@@ -87,7 +96,10 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
         "lead": lead,
         "said": said,
         "tiles": FLOW_NAMES,
-        "years": sorted(head.years.items(), reverse=True),
+        "years": [
+            (f"{year} (provisional)" if year in head.provisional else year, flows)
+            for year, flows in sorted(head.years.items(), reverse=True)
+        ],
         "trend": _by(given.trend, "year"),
         "weight": _weight(given),
         "charts": _series_charts(given),
@@ -101,11 +113,13 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
         "places": _places(given.flows, year, areas),
         "changes": _by(given.changes, "period"),
         "sources": _sources(given.sources),
-        "source_names": {row["source"]: _SOURCES.get(row["source"], shown(row["source"]))
-                         for row in given.sources},
+        "biased": _biased(given.sources),
         "short": _short(given.areas, areas),
         "coherence": sorted(given.coherence, key=lambda r: r["year"], reverse=True),
-        "rolling": list(_by(given.rolling, "ending").items())[:_QUARTERS],
+        "rolling": [
+            (f"{ending:%-d %B %Y}", flows)
+            for ending, flows in list(_by(given.rolling, "ending").items())[:_QUARTERS]
+        ],
         "late": head.provisional,
     }  # fmt: skip
 
@@ -238,17 +252,39 @@ def _places(
     return [(names.get(code, _named(code)), cells[code]) for code in order]
 
 
-def _sources(rows: Sequence[Row]) -> list[tuple[str, list[tuple[int, dict[str, Row]]]]]:
+def _sources(rows: Sequence[Row]) -> list[Row]:
     """Return the sources of each flow by year, the latest first."""
-    found = []
+    found: list[Row] = []
     for flow in ("immigration", "emigration"):
         years: dict[int, dict[str, Row]] = {}
         for row in rows:
             if row["flow"] == flow:
                 years.setdefault(row["year"], {})[row["source"]] = row
+        own = {row["source"] for row in rows if row["flow"] == flow}
+        order = sorted(own, key=lambda name: (name not in ("combined", "components"), name))
+        names = {name: _source(name) for name in order}
         if years:
-            found.append((FLOW_NAMES[flow], sorted(years.items(), reverse=True)))
+            ordered = sorted(years.items(), reverse=True)
+            found.append({"flow": FLOW_NAMES[flow], "names": names, "years": ordered})
     return found
+
+
+def _source(name: str) -> str:
+    return _SOURCES.get(name, shown(name))
+
+
+def _biased(rows: Sequence[Row]) -> list[str]:
+    """Say the implied bias of each source in its last year, where its interval leaves out 1."""
+    last: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        if row["bias"] is not None:
+            last[row["source"], row["flow"]] = row  # rows are in order of year
+    return [
+        f"{_source(source)}: {flow} of {row['year']} is {row['bias']:.2f} times the flow "
+        f"({row['bias_lower']:.2f} to {row['bias_upper']:.2f})."
+        for (source, flow), row in sorted(last.items())
+        if not row["bias_lower"] <= 1 <= row["bias_upper"]
+    ]
 
 
 def _short(rows: Sequence[Row], names: Mapping[str, str]) -> Row | None:
@@ -263,7 +299,7 @@ def _short(rows: Sequence[Row], names: Mapping[str, str]) -> Row | None:
     order = sorted(cells, key=lambda code: (code == "not_stated", code))
     return {
         "year": year,
-        "definitions": SHORT_TERM_DEFINITIONS.labels,
+        "definitions": SHORT_TERM,
         "rows": [(names.get(code, _named(code)), cells[code]) for code in order],
         "left": sum(row["persons"] is None for by in cells.values() for row in by.values()),
     }

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ravenstein.release import charts, words
 from ravenstein.release.migration import total_view
-from ravenstein.release.survey import design_view, migration_view, quality_view
+from ravenstein.release.survey import design_view, quality_view, survey_view
 from ravenstein.tables.geography import LEVELS
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
 
@@ -143,7 +143,7 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
         yield "index.html", _page("index.html", release, root="", views=whole)
         yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
     if release.survey:
-        view = migration_view(release.survey, {area.code: area.name for area in release.areas})
+        view = survey_view(release.survey, {area.code: area.name for area in release.areas})
         page = _page("survey.html", release, root="", view=view)
         yield "survey.html" if release.areas else "index.html", page
         view = quality_view(release.survey)

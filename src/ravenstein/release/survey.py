@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from ravenstein.release import charts, words
+from ravenstein.release.headline import FLOW_NAMES, Row
 from ravenstein.tables.border import SEX
 from ravenstein.tables.passenger_survey import CITIZENSHIPS, COUNTRIES, REASONS
 from ravenstein.tables.survey_results import RULES, SHORT_TERM_DEFINITIONS, STAGES
@@ -18,12 +19,6 @@ from ravenstein.tables.survey_results import RULES, SHORT_TERM_DEFINITIONS, STAG
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Row = dict[str, Any]
-FLOW_NAMES = {
-    "immigration": "Immigration",
-    "emigration": "Emigration",
-    "net": "Net migration",
-}
 FEW = 30
 _NOT_STATED = "not_stated"
 _SIZES = ((1, 4), (5, 9), (10, 29), (30, None))
@@ -54,7 +49,7 @@ class Survey:
     frontier: tuple[Row, ...] = ()
 
 
-def migration_view(survey: Survey, areas: Mapping[str, str]) -> Row:
+def survey_view(survey: Survey, areas: Mapping[str, str]) -> Row:
     """Return what the page on migrants shows: sentences, charts, tables.
 
     Args:

@@ -145,8 +145,8 @@ def change_sentence(what: str, change: dict[str, Any]) -> str:
 
     >>> change = {"compared_with": "2011", "difference": -12.0, "lower": -40.0, "upper": 16.0,
     ...           "significant": False, "detectable": 39.6}
-    >>> change_sentence("Immigration", change)[:60]
-    'Immigration was 12 lower than in 2011 (95% interval of the c'
+    >>> change_sentence("Immigration", change)[:82]
+    'Immigration was 12 lower than in 2011 (95% interval −40 to +16): not a significant'
     """
     size = rounded(abs(change["difference"]))
     side = "higher" if change["difference"] > 0 else "lower"
@@ -155,8 +155,8 @@ def change_sentence(what: str, change: dict[str, Any]) -> str:
     end = "a significant change" if change["significant"] else "not a significant change"
     least = number(rounded(change["detectable"]))
     return (
-        f"{start} in {change['compared_with']} (95% interval of the change {bounds}): {end}. "
-        f"The smallest change that could have been found, with a probability of 80%, is {least}."
+        f"{start} in {change['compared_with']} (95% interval {bounds}): {end}. The smallest "
+        f"change that would have been found, with a probability of 80%, is {least}."
     )
 
 
