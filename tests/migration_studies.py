@@ -63,18 +63,12 @@ def _simulated() -> Path:
     return folder
 
 
-def migration_study(folder: Path, *, without: tuple[str, ...] = (), more: str = "") -> Path:
-    """Make a study of the simulated sources.
-
-    Args:
-        folder: Where; must not exist.
-        without: Kinds of sources that it does not have.
-        more: Text at the end of study.toml.
-    """
+def migration_study(folder: Path) -> Path:
+    """Make a study of the simulated sources in a folder that does not exist."""
     unused = shutil.ignore_patterns("truth")
     shutil.copytree(_simulated() / "twin", folder / "twin", ignore=unused)
-    sources = [_SOURCE.format(kind=k, file=f) for k, f in FILES.items() if k not in without]
-    (folder / "study.toml").write_text(_STUDY.format(draws=DRAWS) + "".join(sources) + more)
+    sources = [_SOURCE.format(kind=k, file=f) for k, f in FILES.items()]
+    (folder / "study.toml").write_text(_STUDY.format(draws=DRAWS) + "".join(sources))
     return folder
 
 

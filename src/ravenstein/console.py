@@ -50,7 +50,8 @@ def print_headline(found: Told) -> None:
     for line in found.lines:
         write(line)
     for grid in found.grids:
-        shown = Grid(box=None, title=f"\n{grid.title}", title_justify="left", pad_edge=False)
+        write(f"\n{grid.title}")
+        shown = Grid(box=None, pad_edge=False)
         for place, head in enumerate(grid.heads):
             faint = "dim" if head == "truth" else None
             justify: Literal["left", "right"] = "right" if place else "left"

@@ -30,9 +30,10 @@ def sparse(labels, values):
 
 
 def rows_of(part, *names):
-    """Return labels and point of cells."""
-    labels = [part.labels[name].tolist() for name in names]
-    return {row[:-1]: pytest.approx(row[-1]) for row in zip(*labels, part.values[:, 0].tolist(),
+    """Return labels and point of the cells that are not 0."""
+    kept = part.where(part.values[:, 0] != 0)
+    labels = [kept.labels[name].tolist() for name in names]
+    return {row[:-1]: pytest.approx(row[-1]) for row in zip(*labels, kept.values[:, 0].tolist(),
                                                             strict=True)}  # fmt: skip
 
 
@@ -61,6 +62,9 @@ def test_years_to_april_become_calendar_years_by_their_days():
         (2012, IN, "F", "25-44"): 106 / 366 * 2000 + 260 / 366 * 4000,
     }
     assert set(part.labels["country"].tolist()) == {"eu15"}
+    # a year in which nobody came or went is a figure, not a gap
+    nobody = ireland(irish(y2010=5, y2011=0, y2012=0), [2010, 2011], 1, rng())
+    check_alike([component("survey"), nobody], [2010, 2011])
     assert found.provisional == ()
     assert {step["value"] for step in found.steps} == {0.0}
 
@@ -80,7 +84,7 @@ def test_the_error_of_the_irish_counts_is_wider_where_a_year_is_anothers():
     count = 40_000
     given = irish(y2012=1000, y2013=1000)
     (part,) = ireland(given, [2010, 2011, 2012], count, rng()).parts
-    values = part.values[part.labels["year"] != 2011]
+    values = part.values[(part.labels["year"] != 2011) & (part.values[:, 0] > 0)]
     own, drawn = values[:, 0], values[:, 1:]
     assert own.tolist() == [1000, 1000]
     assert drawn.mean(axis=1) == pytest.approx([1000, 1000], abs=4 * 220 / count**0.5)
@@ -161,6 +165,12 @@ def test_asylum_is_who_stays_less_those_in_the_survey_and_may_be_negative():
     assert steps["applicants who stay a year", 2010] == 0.95 * 138
     assert steps["of them in the survey", 2010] == -60
     assert steps["removals past the survey", 2011] == 0
+    nobody = quarters(
+        ("2010-01-01", "other", "0-17", "F", 0), ("2011-01-01", "eu8", "0-17", "F", 3)
+    )
+    none = asylum(given | {"asylum_applications": nobody}, cells.where(met["year"] == 2012),
+                  [2010, 2011], rng())  # fmt: skip
+    check_alike([none], [2010, 2011])
     with pytest.raises(MigrationError, match="years without applications") as caught:
         asylum(given, cells, [2010, 2013], rng())
     assert caught.value.found == "none in 2013"

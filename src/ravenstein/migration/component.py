@@ -12,9 +12,6 @@ from ravenstein.core.parameters import load_parameters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ravenstein.core.parameters import Parameters
     from ravenstein.core.sparse import SparseEstimate
 
@@ -114,11 +111,3 @@ def _different(
         where=f"component {other.name}",
         fix="Convert it before it is added: figures of different kinds have no sum.",
     )
-
-
-def cells_of(
-    labels: dict[str, NDArray[Any]], values: NDArray[np.float64]
-) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-    """Return cells without those that are 0 in every draw."""
-    kept = (values != 0).any(axis=1)
-    return {name: column[kept] for name, column in labels.items()}, values[kept]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.core.sparse import SparseEstimate
-from ravenstein.migration.component import DIRECTIONS, GROUPS, cells_of, parameters
+from ravenstein.migration.component import DIRECTIONS, GROUPS, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ def by_citizenship(found: Floats, given: Cohorts) -> SparseEstimate:
             strict=True,
         )
     }
-    return SparseEstimate(*cells_of(labels, values.reshape(-1, values.shape[-1])), "persons")
+    return SparseEstimate(labels, values.reshape(-1, values.shape[-1]), "persons")
 
 
 def _grouped(cells: SparseEstimate) -> SparseEstimate:

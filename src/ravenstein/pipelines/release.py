@@ -109,7 +109,8 @@ def _content(study: Study, run: Run) -> Release:
             PublishedTable(table.name, table.title, table, rows, source, about.simulated)
             for table, rows, source in tables
         ),
-        warnings=tuple(run.warnings),
+        # those of total migration stand on its page, from its tables
+        warnings=tuple(w for w in run.warnings if not w.startswith("Total migration")),
         survey=survey,
         migration=migration,
         **account,

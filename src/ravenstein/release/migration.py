@@ -104,6 +104,9 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
         "weight": _weight(given),
         "charts": _series_charts(given),
         "waterfalls": _waterfalls(whole, parts, year),
+        "missing": [label for code, label in COMPONENTS.labels.items() if code not in parts],
+        "below": sum(r["persons"] < 0 for r in given.flows
+                     if r["by"] != _ALL and r["year"] == year and r["flow"] != "net"),
         "short_names": {part: shown(part) for part in parts},
         "parts": [(COMPONENTS.labels.get(p, shown(p)), p) for p in parts],
         "components": _by_year_and_part(whole),
@@ -148,7 +151,8 @@ def _weight(given: Migration) -> str:
         return ""
     trend = [r for r in given.trend if r["flow"] == "net" and r["year"] == head.year]
     count = sum(bool(row["significant"]) for row in net)
-    return words.years_sentence(head.year, trend[0] if trend else None, (count, len(net)))
+    of = " in the sum of components" if head.series == "combined" else ""
+    return words.years_sentence(head.year, trend[0] if trend else None, (count, len(net)), of)
 
 
 def _series_charts(given: Migration) -> list[tuple[str, Markup]]:

@@ -176,20 +176,23 @@ def provisional_sentence(years: Sequence[int]) -> str:
     )
 
 
-def years_sentence(year: int, trend: dict[str, Any] | None, found: tuple[int, int]) -> str:
+def years_sentence(
+    year: int, trend: dict[str, Any] | None, found: tuple[int, int], of: str = ""
+) -> str:
     """Say how much weight a single year can bear.
 
     Args:
         year: The last year.
         trend: `persons`, `lower` and `upper` of the trend of net migration in that year.
         found: Significant changes of net migration from year to year, and all.
+        of: What series they are of, where it is not the headline's.
 
     >>> years_sentence(2012, None, (1, 10))
     'Of the 10 changes of net migration from one year to the next, 1 is significant.'
     """
     some, whole = found
     start = (
-        f"Of the {whole} changes of net migration from one year to the next, "
+        f"Of the {whole} changes of net migration from one year to the next{of}, "
         f"{number(some) if some else 'none'} {'are' if some > 1 else 'is'} significant."
     )
     if trend is None:

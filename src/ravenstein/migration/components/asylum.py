@@ -8,7 +8,7 @@ import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.sparse import SparseEstimate
-from ravenstein.migration.component import DIRECTIONS, Component, cells_of, parameters
+from ravenstein.migration.component import DIRECTIONS, Component, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def _part(
     years: Sequence[int],
 ) -> SparseEstimate:  # fmt: skip
     year = rows["quarter"].astype("datetime64[Y]").astype(np.int64) + 1970
-    kept = np.isin(year, years) & (persons != 0)
+    kept = np.isin(year, years)
     labels = {
         "year": year[kept],
         "citizenship": rows["citizenship"][kept].astype(str),
@@ -110,9 +110,7 @@ def _part(
     joined = {n: np.concatenate([own[n] for own, _ in aged]) for n in aged[0][0]}
     size = joined["year"].size
     joined |= {"direction": np.full(size, direction), "reason": np.full(size, "other")}
-    return SparseEstimate(
-        *cells_of(joined, np.concatenate([values for _, values in aged])), "persons"
-    )
+    return SparseEstimate(joined, np.concatenate([values for _, values in aged]), "persons")
 
 
 def _refuse_gaps(rows: Columns, years: Sequence[int]) -> None:

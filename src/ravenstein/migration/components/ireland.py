@@ -9,7 +9,7 @@ import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.sparse import SparseEstimate
-from ravenstein.migration.component import DIRECTIONS, Component, cells_of, parameters
+from ravenstein.migration.component import DIRECTIONS, Component, parameters
 from ravenstein.tables.other_statistics import IRISH_AGES
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def ireland(
         )
     }
     labels["country"] = np.full(places.shape[1], parameters()["irish_country"].values[-1][1])
-    cells = SparseEstimate(*cells_of(labels, values.reshape(-1, 1 + draws)), "persons")
+    cells = SparseEstimate(labels, values.reshape(-1, 1 + draws), "persons")
     late = tuple(y for y in years if y not in held or y + 1 not in held)
     notes = [
         {"year": y, "direction": d, "step": "years to April that are another year's",
