@@ -381,6 +381,15 @@ def _check_whole(study: Study) -> None:
             where=f"{FILE}, [period]",
             fix="Give the first and the last mid-year.",
         )
+    years = study.migration
+    if years.first and years.last and years.first > years.last:
+        raise StudyError(
+            "The years of total migration have no length.",
+            expected="first not after last",
+            found=f"first = {years.first}, last = {years.last}",
+            where=f"{FILE}, [migration]",
+            fix="Give the first and the last calendar year.",
+        )
     files = [(source.kind, source.file) for source in study.sources]
     repeated = sorted({name for kind, name in files if files.count((kind, name)) > 1})
     if repeated:

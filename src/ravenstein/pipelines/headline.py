@@ -11,10 +11,9 @@ from ravenstein.migration.total import flows_of
 from ravenstein.pipelines.release_migration import read_migration
 from ravenstein.release import words
 from ravenstein.release.headline import FLOW_NAMES, headline
-from ravenstein.release.migration import SHORT_TERM, shown
+from ravenstein.release.migration import SHORT_TERM, in_order, shown
 from ravenstein.tables.migration import (
     ALL,
-    COMPONENTS,
     MIGRATION_COMPONENTS,
     MIGRATION_FLOWS,
     MIGRATION_SOURCES,
@@ -152,11 +151,8 @@ def components(rows: Sequence[Row], truth: Truth | None) -> Grid:
     """
     year = max(row["year"] for row in rows)
     cells = {(r["component"], r["flow"]): r for r in rows if r["year"] == year}
-    own = {row["component"] for row in rows} - {_TOTAL}
-    names = [c for c in COMPONENTS.labels if c in own]
-    names += [*sorted(own - set(names)), _TOTAL]
     lines = []
-    for name in names:
+    for name in in_order(rows):
         line = [shown(name)]
         for flow in FLOW_NAMES:
             line.append(_figure(cells[name, flow]))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.core.cells import estimate_from_rows
+from ravenstein.core.errors import StoreError
 from ravenstein.migration.component import parameters
 from ravenstein.migration.short_term import area_rows, by_area, coherence
 from ravenstein.pipelines.passenger_survey import columns_of, read_source
@@ -63,9 +64,10 @@ def short_term(study: Study, run: Run, cells: SparseEstimate, given: Registered 
     Nothing where the survey has no year whose stays have all ended.
     """
     table = SURVEY_SHORT_TERM.name
-    if table not in {vintage.table_name for vintage in run.written}:
+    try:
+        rows = run.store.collect(run.read(SURVEY_SHORT_TERM))
+    except StoreError:
         return
-    rows = run.store.collect(run.read(SURVEY_SHORT_TERM))
     found = estimate_from_rows(rows, "persons")
     with run.step("Short-term migration by area") as step:
         areas = cells.distinct("area")

@@ -86,9 +86,7 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
     lead, *said = head.sentences
     whole = [r for r in given.flows if r["by"] == _ALL and r["nation"] == _ALL]
     year = max(row["year"] for row in whole)
-    parts = list(dict.fromkeys(row["component"] for row in whole if row["component"] != _TOTAL))
-    parts = [*(p for p in COMPONENTS.labels if p in parts),
-             *(p for p in parts if p not in COMPONENTS.labels), _TOTAL]  # fmt: skip
+    parts = in_order(whole)
     nation_groups = _nations(given.flows, year, nations)
     return {
         "head": head,
@@ -125,6 +123,13 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
         ],
         "late": head.provisional,
     }  # fmt: skip
+
+
+def in_order(rows: Sequence[Row]) -> list[str]:
+    """Return the components in their order, one's own after them, and the total."""
+    found = {row["component"] for row in rows} - {_TOTAL}
+    known = [name for name in COMPONENTS.labels if name in found]
+    return [*known, *sorted(found - set(known)), _TOTAL]
 
 
 def shown(component: str) -> str:
