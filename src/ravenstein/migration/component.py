@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.parameters import load_parameters
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from ravenstein.core.parameters import Parameters
     from ravenstein.core.sparse import SparseEstimate
 
-DEFINITION, PERIOD = "12 months or more", "calendar year"
+DEFINITION, PERIOD = "12_months", "calendar_year"
 DIRECTIONS = ("immigration", "emigration")
 GROUPS = {
     "british": "british",
@@ -51,6 +53,14 @@ class Component:
     period: str = PERIOD
     steps: list[dict[str, Any]] = field(default_factory=list)
     provisional: tuple[int, ...] = ()
+
+
+def of_years(component: Component, years: Sequence[int]) -> Component:
+    """Return a component of some years only."""
+    parts = tuple(part.where(np.isin(part.labels["year"], years)) for part in component.parts)
+    steps = [step for step in component.steps if step["year"] in years]
+    late = tuple(year for year in component.provisional if year in years)
+    return replace(component, parts=parts, steps=steps, provisional=late)
 
 
 def parameters() -> Parameters:

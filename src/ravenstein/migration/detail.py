@@ -85,7 +85,7 @@ def detail(
         margin make up for it in proportion.
 
     Raises:
-        MigrationError: If the total is 0 or less in the point or a draw, or margins are not met.
+        MigrationError: If the total is 0 or less, or margins are not met.
 
     Notes:
         The survey's migrants of all years, $s$, are raked to the margins age × sex, citizenship
@@ -142,14 +142,16 @@ def _margin(table: Estimate, direction: str, year: int) -> Floats:
     values = np.concatenate([chosen.point.values[..., None], chosen.draws.values], axis=-1)
     over = tuple(range(values.ndim - 1))
     whole = values.sum(axis=over)
-    if (whole <= 0).any():
+    if whole[0] <= 0:
         raise MigrationError(
             f"{direction.capitalize()} of a year is 0 or less.",
-            expected="a total above 0 in the figure and in every draw",
-            found=f"{int((whole <= 0).sum())} of {whole.size} are not",
+            expected="a total above 0",
+            found=f"{whole[0]:,.0f}",
             where=f"{direction} {year}",
             fix="Look at the components: one takes off more than there is.",
         )
     kept = np.maximum(values, 0)
-    scaled: Floats = (kept * (whole / kept.sum(axis=over))).reshape(-1, values.shape[-1])
+    whole = np.maximum(whole, 0)  # a draw below 0 has nobody to share out
+    sums = np.maximum(kept.sum(axis=over), 1e-300)
+    scaled: Floats = (kept * (whole / sums)).reshape(-1, values.shape[-1])
     return scaled

@@ -24,7 +24,7 @@ Z = 1.96
 
 
 def published(
-    table: Estimate, dimensions: Sequence[str], by: str, provisional: Sequence[int]
+    table: Estimate, dimensions: Sequence[str], by: str, provisional: Mapping[str, Sequence[int]]
 ) -> list[dict[str, Any]]:
     """Return rows of `migration_flows` of one breakdown.
 
@@ -33,7 +33,7 @@ def published(
             the breakdown's dimensions.
         dimensions: The breakdown's dimensions.
         by: Its name.
-        provisional: Years in which something is still to come.
+        provisional: Years in which something of a component is still to come.
 
     Notes:
         Intervals are the estimate ± 1.96 standard errors of the draws, which hold the errors of
@@ -75,7 +75,9 @@ def _of_nations(nations: list[str]) -> dict[str, list[int]]:
 
 
 def _row(
-    cell: dict[str, Any], figures: tuple[float, float], of: tuple[str, Sequence[str], Sequence[int]]
+    cell: dict[str, Any],
+    figures: tuple[float, float],
+    of: tuple[str, Sequence[str], Mapping[str, Sequence[int]]],
 ) -> dict[str, Any]:
     by, dimensions, provisional = of
     point, error = figures
@@ -92,8 +94,15 @@ def _row(
         "standard_error": error,
         "lower": max(low, 0.0) if one_way and point >= 0 else low,
         "upper": point + 1.96 * error,
-        "provisional": cell["year"] in provisional,
+        "provisional": _is_late(cell, provisional),
     }
+
+
+def _is_late(cell: Mapping[str, Any], provisional: Mapping[str, Sequence[int]]) -> bool:
+    """Say whether a component, or any of a total, is provisional in a cell's year."""
+    own = cell["component"]
+    kinds = provisional if own == TOTAL else [own]
+    return any(cell["year"] in provisional.get(kind, ()) for kind in kinds)
 
 
 def flow_rows(found: Estimate) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.estimate import Estimate, estimate
 from ravenstein.migration.component import parameters
 
@@ -62,6 +63,7 @@ def by_area(
     counts = own.relabelled(stream=stream).sums({"stream": streams, "area": list(areas)})
     shares = _shares(counts)
     if workers is not None and sum(workers.values()) > 0:
+        _refuse_others(workers, areas)
         known = np.array([float(workers.get(area, 0.0)) for area in areas])
         shares[streams.index("work")] = (known / known.sum())[:, None]
     of = np.array([[STREAMS[r] == s for s in streams] for r in reasons], dtype=np.float64)
@@ -69,6 +71,18 @@ def by_area(
     found = np.einsum("vyrk,rs,sak->vyak", whole, of, shares, optimize=True)
     labels = {"definition": inflow.labels("definition"), "year": inflow.labels("year")}
     return estimate(found[..., 0], found[..., 1:], labels | {"area": list(areas)}, "persons")
+
+
+def _refuse_others(workers: Mapping[str, float], areas: Sequence[str]) -> None:
+    others = sorted(set(workers) - set(areas))
+    if others:
+        raise MigrationError(
+            "Registered workers are of areas that are not asked for.",
+            expected=f"some of {len(areas)} areas",
+            found=listed(others),
+            where="worker_registrations, column area",
+            fix="Give the areas too: nobody is left out.",
+        )
 
 
 def _shares(counts: Floats) -> Floats:

@@ -13,7 +13,7 @@ from ravenstein.core.seeds import step_generator
 from ravenstein.core.sparse import SparseEstimate, sparse_from_rows
 from ravenstein.migration import forms, total
 from ravenstein.migration.change import change_rows, changes
-from ravenstein.migration.component import parameters
+from ravenstein.migration.component import DIRECTIONS, of_years, parameters
 from ravenstein.migration.components.asylum import asylum
 from ravenstein.migration.components.ireland import ireland
 from ravenstein.migration.components.migrant_switchers import migrant_switchers
@@ -32,7 +32,11 @@ from ravenstein.store.readers.asylum import read_applications, read_returns
 from ravenstein.tables import migration as tables
 from ravenstein.tables.dictionary import declared
 from ravenstein.tables.revisions import MIGRATION_CHANGES
-from ravenstein.tables.survey_results import SURVEY_ENDED_STAYS, SURVEY_MIGRANT_CELLS
+from ravenstein.tables.survey_results import (
+    SURVEY_ENDED_STAYS,
+    SURVEY_FLOWS,
+    SURVEY_MIGRANT_CELLS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +57,7 @@ PUBLISHED = {
 }
 """Published layouts of declared tables, and their readers."""
 
-_TREND = 3  # years that a trend needs
+_TREND = _LEAST = 3  # years that a trend, and rates of switchers, need
 SOURCES = ("irish_migration", "asylum_applications", "returns", "migration_component")
 
 
@@ -74,7 +78,7 @@ def migration(study: Study, run: Run) -> None:
         step.note = listed(given) or "the survey alone"
     with run.step("Make the components of migration") as step:
         cells = _cells(run, SURVEY_MIGRANT_CELLS)
-        years = _years(study, cells)
+        years = _years(study, run, cells)
         parts = _components(study, run, given, cells, years)
         _write_notes(run, parts, given)
         step.note = f"{listed((part.name for part in parts), most=9)}, {years[0]} to {years[-1]}"
@@ -82,7 +86,7 @@ def migration(study: Study, run: Run) -> None:
         located = survey(cells).parts[0]
         located = located.where(np.isin(located.labels["year"], years))
         found = total.breakdowns(parts, located, years)
-        late = sorted({year for part in parts for year in part.provisional if year in years})
+        late = {part.name: part.provisional for part in parts}
         whole = _write_totals(run, found, late)
         _write_rolling(run, parts, located, years)
         _write_detail(run, found, located)
@@ -137,16 +141,44 @@ def _cells(run: Run, table: Table) -> SparseEstimate:
     return sparse_from_rows(rows.select(list(table.names)), "persons", run.draws)
 
 
-def _years(study: Study, cells: SparseEstimate) -> list[int]:
-    held = cells.distinct("year")
+def _whole_years(run: Run) -> list[int]:
+    """Return the years of which every month has interviews."""
+    rows = run.store.collect(run.read(SURVEY_FLOWS)).to_pydict()
+    whole = {y for y, months in zip(rows["year"], rows["months"], strict=True) if months == 12}
+    return sorted(whole)
+
+
+def _refuse_partial(cells: SparseEstimate, years: list[int]) -> None:
+    """Refuse trailers of some years only: switchers would be missing in the others."""
+    stated = cells.labels["occupation"] != tables.NOT_STATED
+    count = [int((stated & (cells.labels["year"] == year)).sum()) for year in years]
+    lacking = [year for year, number in zip(years, count, strict=True) if not number]
+    if lacking:
+        raise MigrationError(
+            "Trailers are of some years only.",
+            expected=f"trailers of the migrants of {years[0]} to {years[-1]}",
+            found=f"none in {listed(lacking)}",
+            where="survey_trailers",
+            fix="Add them; or leave out the interviews of years without, or the trailers.",
+        )
+
+
+def _years(study: Study, run: Run, cells: SparseEstimate) -> list[int]:
+    held = _whole_years(run)
+    partial = sorted(set(cells.distinct("year")) - set(held))
+    if partial and held:
+        run.warnings.append(
+            f"Total migration leaves out {listed(partial)}: not all months have interviews"
+        )
+    held = held or [0]
     first, last = study.migration.first or held[0], study.migration.last or held[-1]
     wanted = list(range(first, last + 1))
     lacking = sorted(set(wanted) - set(held))
     if lacking or not wanted:
         raise MigrationError(
             "The survey does not have all years that are to be published.",
-            expected=f"{first} to {last}",
-            found=f"interviews of {held[0]} to {held[-1]}, none in {listed(lacking) or 'any'}",
+            expected=f"{first} to {last}, twelve months of interviews in each",
+            found=f"whole years: {listed(y for y in held if y) or 'none'}",
             where="study.toml, [migration]",
             fix="Give first and last as years of the survey.",
         )
@@ -168,24 +200,54 @@ def _components(
     else:
         missing.append("ireland (irish_migration)")
     if {"asylum_applications", "returns"} <= set(given):
-        parts.append(asylum(given, chosen, years, generator("asylum")))
+        parts.append(asylum(given, parts[0].parts[0], years, generator("asylum")))
     else:
         missing.append("asylum (asylum_applications and returns)")
     try:
         stays = _cells(run, SURVEY_ENDED_STAYS) if study.of_kind("survey_trailers") else None
     except StoreError:
         stays = None  # trailers without a single stay that ended
-    if stays is not None:
-        held = cohorts(chosen, stays, years)
-        parts += [visitor_switchers(held), migrant_switchers(held)]
+    whole = _whole_years(run)
+    if stays is not None and len(whole) >= _LEAST:
+        _refuse_partial(cells, whole)
+        # of all years of the survey: stays that end after those published tell of them too
+        held = cohorts(cells.where(np.isin(cells.labels["year"], whole)), stays, whole)
+        found = (visitor_switchers(held), migrant_switchers(held))
+        parts += [of_years(component, years) for component in found]
     else:
-        missing.append("switchers (survey_trailers)")
+        missing.append(f"switchers (survey_trailers of {_LEAST} whole years)")
     if "migration_component" in given:
         rows = given["migration_component"]
         parts += own_components(rows, parts[0].parts[0], years, generator("own"))
+    run.warnings += _without_rows(given, years)
     if missing:
         run.warnings.append(f"Total migration lacks components: {'; '.join(missing)}")
     return parts
+
+
+def _without_rows(given: dict[str, Columns], years: list[int]) -> list[str]:
+    """Return warnings of periods in which a source has nobody: 0, or rows that are missing."""
+    wanted: dict[str, list[str]] = {
+        "asylum_applications": [f"{year}-{month:02d}" for year in years for month in (1, 4, 7, 10)],
+        "returns": [str(year) for year in years],
+    }
+    held = {
+        name: {str(day)[: len(wanted[name][0])] for day in given[name]["quarter"].tolist()}
+        for name in wanted
+        if name in given
+    }
+    if "irish_migration" in given:
+        rows = given["irish_migration"]
+        pairs = zip(rows["year"].tolist(), rows["direction"].tolist(), strict=True)
+        held["irish_migration"] = {f"{way} {year}" for year, way in pairs}
+        known = sorted({cell[-4:] for cell in held["irish_migration"]})
+        wanted["irish_migration"] = [f"{way} {year}" for year in known for way in DIRECTIONS]
+    found = []
+    for name, cells in held.items():
+        none = [cell for cell in wanted[name] if cell not in cells]
+        if none:
+            found.append(f"Total migration takes it that {name} has nobody in {listed(none)}")
+    return found
 
 
 def _write_notes(run: Run, parts: Sequence[Component], given: dict[str, Columns]) -> None:
@@ -197,7 +259,9 @@ def _write_notes(run: Run, parts: Sequence[Component], given: dict[str, Columns]
     )
 
 
-def _write_totals(run: Run, found: dict[str, Estimate], late: Sequence[int]) -> Estimate:
+def _write_totals(
+    run: Run, found: dict[str, Estimate], late: dict[str, tuple[int, ...]]
+) -> Estimate:
     """Write components and published flows; return the total over flow and year."""
     names = [n for n in tables.MIGRATION_COMPONENTS.names if n not in ("point", "draws")]
     parts = []

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ravenstein.core.errors import MigrationError
 from ravenstein.core.estimate import Estimate, estimate
 from ravenstein.core.seeds import step_generator
 from ravenstein.migration.combined import (
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
-_BORDER = (BORDER_SUMMARY, BORDER_GAPS, SURVEY_TRAFFIC, SURVEY_UNSAMPLED)
+_TRAFFIC = (SURVEY_TRAFFIC, SURVEY_UNSAMPLED)
+_BORDER = (BORDER_SUMMARY, BORDER_GAPS)
 _MONTHS = 12
 _STEP = 0.1  # of coverage: a carrier more or less is no new way of counting
 
@@ -59,8 +59,8 @@ def combined(study: Study, run: Run, parts: Sequence[Component], given: Register
         rows, names = [], []
         for place, direction in enumerate(DIRECTIONS):
             generator = step_generator(study.study.seed, f"migration/combined/{direction}")
-            ones, one_way = np.ones(len(years)), np.zeros(len(years), np.int64)
-            sources = [SourceSeries("components", _sum_of(parts, place, years), ones, one_way)]
+            held, same = _framed(run, years), np.zeros(len(years), np.int64)
+            sources = [SourceSeries("components", _sum_of(parts, place, years), held, same)]
             border = _border(run, parts, (place, direction), years) if has_border else None
             sources += [border] if border else []
             seen = _seen(given, years) if direction == "immigration" else {}
@@ -80,11 +80,20 @@ def combined(study: Study, run: Run, parts: Sequence[Component], given: Register
             method=combine,
             inputs=[
                 FromTable(MIGRATION_COMPONENTS.name),
+                *(FromTable(table.name) for table in _TRAFFIC),
                 *(FromTable(table.name) for table in _BORDER if has_border),
                 *(given.origins if given else ()),
             ],
             parameters=parameters(),
         )
+
+
+def _framed(run: Run, years: list[int]) -> NDArray[np.float64]:
+    """Return the quality of the sum of components: less where passengers are not sampled."""
+    sampled, others = (_passengers(run, years, table) for table in _TRAFFIC)
+    unlike = float(parameters()["unsampled_unlike"].values[-1][1])
+    missed = others / np.maximum(sampled + others, 1)
+    return np.asarray(1 - unlike * missed)
 
 
 def _seen(given: Registered | None, years: list[int]) -> dict[int, int]:
@@ -113,13 +122,14 @@ def _border(
     side = {"immigration": "arrival", "emigration": "departure"}[direction]
     summary = _rows_of(run, BORDER_SUMMARY)
     rule = summary["window"] == summary["window"][0]
+    rule &= summary["threshold"] == summary["threshold"][0]
     year = summary["month"].astype("datetime64[Y]").astype(np.int64) + 1970
     own = rule & (summary["direction"] == side)
     crossings = _by_year(year, summary["crossings"], rule, years)
     months = _by_year(year, np.ones(year.size), own, years)
     undecided = _by_year(year, summary["undecided"], own, years)
     migrants = _by_year(year, summary["migrants"], own, years)
-    passengers = _passengers(run, years)
+    passengers = np.sum([_passengers(run, years, table) for table in _TRAFFIC], axis=0)
     kept = (months == _MONTHS) & (undecided == 0) & (migrants > 0) & (passengers > 0)
     held = [y for y, chosen in zip(years, kept, strict=True) if chosen]
     if not held:
@@ -148,26 +158,15 @@ def _gaps(run: Run, years: list[int]) -> NDArray[np.float64]:
     return np.asarray(again / np.maximum(whole, 1))
 
 
-def _passengers(run: Run, years: list[int]) -> NDArray[np.float64]:
+def _passengers(run: Run, years: list[int], table: Table) -> NDArray[np.float64]:
     """Return passengers whom ports count, both ways, by year."""
-    whole = np.zeros(len(years))
-    for table in (SURVEY_TRAFFIC, SURVEY_UNSAMPLED):
-        rows = _rows_of(run, table)
-        year = rows["month"].astype("datetime64[Y]").astype(np.int64) + 1970
-        whole += _by_year(year, rows["passengers"], np.ones(year.size, np.bool_), years)
-    return whole
+    rows = _rows_of(run, table)
+    year = rows["month"].astype("datetime64[Y]").astype(np.int64) + 1970
+    return _by_year(year, rows["passengers"], np.ones(year.size, np.bool_), years)
 
 
 def _rows_of(run: Run, table: Table) -> dict[str, NDArray[Any]]:
     rows = run.store.collect(run.read(table))
-    if not rows.num_rows:
-        raise MigrationError(
-            f"Table {table.name!r} has no rows.",
-            expected="rows of the years that are published",
-            found="none",
-            where=table.name,
-            fix="Leave the source out, or give its rows.",
-        )
     return {
         name: np.asarray(rows[name].to_numpy(zero_copy_only=False)) for name in rows.column_names
     }

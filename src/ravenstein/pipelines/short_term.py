@@ -70,8 +70,8 @@ def short_term(study: Study, run: Run, cells: SparseEstimate, given: Registered 
         return
     found = estimate_from_rows(rows, "persons")
     with run.step("Short-term migration by area") as step:
-        areas = cells.distinct("area")
         workers, origins = _workers(study)
+        areas = sorted({*cells.distinct("area"), *(workers or ())})
         shared = by_area(found, cells, areas, workers)
         made = area_rows(shared)
         own = (FromTable(table), FromTable(SURVEY_MIGRANT_CELLS.name))

@@ -231,11 +231,16 @@ OWN_COMPONENT = Table(
         *(_DIMENSIONS[i] for i in (1, 0, 4, 5)),
         _persons("Migrants; negative where it takes off"),
         Column("standard_error", _NUMBER, "Standard error", unit="persons", minimum=0),
+        Column("definition", _TEXT, "Definition of migration; 12_months is that of the total",
+               pattern="[a-z0-9_]+"),
+        Column("period", _TEXT, "Period; calendar_year is that of the total",
+               pattern="[a-z0-9_]+"),
     ),
     source="The user's own",
     notes=("`all` in a dimension that the component is not broken down by.",
-           "Persons of the definition: change of usual residence for 12 months or more.",
-           "With nation given and component `nation_own`, the rows take the survey's place there."),
+           "Another definition or period than the total's is refused: it has no sum with it.",
+           "With nation given and component `nation_own`, the rows take the survey's place there; "
+           "other components keep their shares of the nation, so give flows without theirs."),
 )  # fmt: skip
 
 TABLES = (

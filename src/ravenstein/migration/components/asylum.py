@@ -90,10 +90,12 @@ def _part(
     rows: Columns, persons: NDArray[np.float64], direction: str, share: NDArray[np.float64],
     years: Sequence[int],
 ) -> SparseEstimate:  # fmt: skip
-    year = rows["quarter"].astype("datetime64[Y]").astype(np.int64) + 1970
+    month = rows["quarter"].astype("datetime64[M]").astype(np.int64)
+    year = month // 12 + 1970
     kept = np.isin(year, years)
     labels = {
         "year": year[kept],
+        "quarter": month[kept] % 12 // 3 + 1,
         "citizenship": rows["citizenship"][kept].astype(str),
         "sex": rows["sex"][kept].astype(str),
     }

@@ -60,12 +60,9 @@ def ireland(
     away = np.abs(near - np.array(wanted))
     april = _sums(rows, held)[:, near - held[0]]
     error, change = (float(parameters()[n].values[-1][1]) for n in ("irish_error", "irish_change"))
-    spread = np.sqrt(error**2 + away * change**2)
     # one error a year of the source, whatever calendar years it goes into
     own = generator.standard_normal((len(DIRECTIONS), len(held), draws))[:, near - held[0]]
-    drift = generator.standard_normal((len(DIRECTIONS), len(wanted), draws))
-    wide = np.sqrt(np.maximum(spread**2 - error**2, 0))[:, None]
-    factor = np.maximum(1 + error * own + wide * drift, 0)
+    factor = np.maximum(1 + error * own + change * _walked(away, near, draws, generator), 0)
     factor = np.concatenate([np.ones((*factor.shape[:2], 1)), factor], axis=2)
     levels = april[..., None] * factor[:, :, None, None]
     part = np.array([_part(year) for year in years])[:, None, None, None]
@@ -87,6 +84,29 @@ def ireland(
         for d in DIRECTIONS for i, y in enumerate(years)
     ]  # fmt: skip
     return Component("ireland", (cells,), by=("country",), steps=notes, provisional=late)
+
+
+def _walked(
+    away: NDArray[np.int64],
+    near: NDArray[np.int64],
+    draws: int,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return random walks that begin where the source ends [directions, years, draws].
+
+    Args:
+        away: Years from each one to the nearest that the source has [years].
+        near: That year [years].
+        draws: Number of draws.
+        generator: The step's generator.
+    """
+    walked = np.zeros((len(DIRECTIONS), away.size, draws))
+    for end in np.unique(near[away > 0]):
+        places = np.flatnonzero((near == end) & (away > 0))
+        outward = places[np.argsort(away[places])]
+        steps = generator.standard_normal((len(DIRECTIONS), outward.size, draws))
+        walked[:, outward] = np.cumsum(steps, axis=1)
+    return walked
 
 
 def _held(rows: Mapping[str, NDArray[Any]]) -> list[int]:

@@ -20,8 +20,8 @@ def migrant_switchers(given: Cohorts) -> Component:
         given: The cohorts of stays and absences.
 
     Returns:
-        Figures of 0 or less, by citizenship; the last year is provisional: its stays have not
-        all ended, and it has the rate of the years before.
+        Figures of 0 or less, by citizenship; the last three years are provisional: stays of the
+        last have not all ended, and the windows of the others will move.
 
     Notes:
         In a direction and citizenship group, with $I_y$ those who state 12 months or more and
@@ -48,5 +48,5 @@ def migrant_switchers(given: Cohorts) -> Component:
         by=("citizenship",),
         steps=steps("met again within 12 months", met, given)
         + steps("share of those who stated 12 months", share[..., 0], given),
-        provisional=(given.years[-1],),
+        provisional=given.years[-3:],
     )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.core.errors import MigrationError
+from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.sparse import SparseEstimate
 from ravenstein.migration.component import Component
-from ravenstein.tables.migration import ALL
+from ravenstein.tables.migration import ALL, COMPONENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NATION_OWN = "nation_own"
+RESERVED = ("total", "combined", "components", *COMPONENTS.labels)
 _DIMENSIONS = ("nation", "citizenship", "reason", "age_group", "sex")
 
 
@@ -47,6 +48,7 @@ def own_components(
         of = rows["component"] == name
         columns = {n: v[of] for n, v in rows.items()}
         known = [d for d in _DIMENSIONS if _broken_down(columns[d], d, name)]
+        _refuse_unfit(name, columns, known, survey)
         persons, error = columns["persons"].astype(float), columns["standard_error"].astype(float)
         noise = generator.standard_normal((persons.size, survey.draws))
         values = np.column_stack([persons, persons[:, None] + error[:, None] * noise])
@@ -56,8 +58,44 @@ def own_components(
         if name == NATION_OWN:
             parts.append(_replaced(columns, survey, years))
         by = ("nation",) if "nation" in known else tuple(known[:1])
-        found.append(Component(name, tuple(parts), by=by))
+        kinds = [sorted(set(columns[n].tolist())) for n in ("definition", "period")]
+        found.append(
+            Component(name, tuple(parts), by, definition="/".join(kinds[0]),
+                      period="/".join(kinds[1]))
+        )  # fmt: skip
     return found
+
+
+def _refuse_unfit(
+    name: str,
+    columns: Mapping[str, NDArray[Any]],
+    known: Sequence[str],
+    survey: SparseEstimate,
+) -> None:
+    """Refuse names that are taken, labels that the survey does not have, and gaps in years."""
+    wrong = {"names that the tables use": name in RESERVED}
+    for dimension in ("nation", "age_group"):
+        if dimension in known:
+            others = sorted(set(columns[dimension].tolist()) - set(survey.distinct(dimension)))
+            wrong[f"{dimension} {listed(others)}, which the survey does not have"] = bool(others)
+    cells = ["direction", *known]
+    held: dict[tuple[Any, ...], set[int]] = {}
+    for cell in zip(columns["year"].tolist(), *(columns[n].tolist() for n in cells), strict=True):
+        held.setdefault(cell[1:], set()).add(cell[0])
+    whole = set().union(*held.values())
+    lacking = [f"{'/'.join(map(str, c))} in {listed(sorted(whole - y))}"
+               for c, y in held.items() if y != whole]  # fmt: skip
+    wrong[f"without {listed(lacking, most=3)}"] = bool(lacking)
+    found = [what for what, is_wrong in wrong.items() if is_wrong]
+    if found:
+        raise MigrationError(
+            f"Component {name!r} cannot be added.",
+            expected="a name of its own; nations and age groups of the survey; each category in "
+            "every year, 0 where there is nobody",
+            found="; ".join(found),
+            where="migration_component",
+            fix="Correct the rows, or add those that are missing.",
+        )
 
 
 def _broken_down(values: NDArray[Any], dimension: str, name: str) -> bool:

@@ -29,14 +29,14 @@ def visitor_switchers(given: Cohorts) -> Component:
 
     Returns:
         Figures of 0 or more, by citizenship: stays that ended, dated back to when they began, and
-        those still open. The last two years are provisional: they rest on the years before.
+        those still open. The last three years are provisional: they rest on others most.
 
     Notes:
         $C_y$ visitor switchers of year $y$ have ended their stay and were met. Which share of
         them that is, $F_y$, follows from those who had *stated* 12 months and stayed as long: of
         these the number that began is known. With $L_{yk}$ who left in the $k$-th calendar year
         after, hazards pooled over cohorts
-        $h_k = \sum_y L_{yk} / \sum_y (I_y + M_y - \sum_{j<k} L_{yj})$ and
+        $h_k = \sum_y L_{yk} / \sum_y (I_y - B_y - \sum_{j<k} L_{yj})$ and
         $F_y = 1 - \prod_{k\le T-y}(1-h_k)$ for data up to year $T$; the level over the window
         $W(y)$, by citizenship group, is $V_y = \sum_{W(y)} C_j / \sum_{W(y)} F_j$. Those who have
         stayed for 12 months are taken to leave alike, whatever they had stated; hazards are those
@@ -51,6 +51,7 @@ def visitor_switchers(given: Cohorts) -> Component:
     for i, pooled in enumerate(window(given.years, len(given.years))):
         ended = given.switched[:, :, pooled].sum(axis=2)
         reached = np.broadcast_to(left[:, :, pooled].sum(axis=2), ended.shape)
+        reached = np.where(reached > 0, reached, pooled.size)  # nobody to tell by: those met
         found[:, :, i] = ratio(ended, reached)
     ended = given.switched.sum(axis=1)[..., 0]
     return Component(
@@ -59,7 +60,7 @@ def visitor_switchers(given: Cohorts) -> Component:
         by=("citizenship",),
         steps=steps("met at the end of a stay", ended, given)
         + steps("still open, or not met yet", found.sum(axis=1)[..., 0] - ended, given),
-        provisional=given.years[-2:],
+        provisional=given.years[-3:],
     )
 
 
