@@ -139,6 +139,7 @@ def study_keys() -> Iterator[str]:
     sections = {
         "study": study.About, "period": study.Period, "geography": study.Geography,
         "population": study.Population, "passenger_survey": study.PassengerSurvey,
+        "migration": study.Migration,
         "sample_design": study.SampleDesign, "sample_design.new_routes": study.NewRoute,
         "release": study.Release, "sources": study.Source,
     }  # fmt: skip

@@ -130,7 +130,7 @@ def run(
     folder: Folder,
     only: Annotated[
         str | None,
-        typer.Option(metavar="PIPELINE", help="Run one: population, passenger_survey or release."),
+        typer.Option(metavar="PIPELINE", help="Run one pipeline, such as migration or release."),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

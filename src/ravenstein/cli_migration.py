@@ -45,7 +45,7 @@ def revisions(  # noqa: PLR0913  (each an option of the command)
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(metavar="CONDITION", help='Cells, such as "definition=long_term and by=all".'),
+        typer.Option(metavar="CONDITION", help='Cells, such as "by=all and category=all".'),
     ] = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -99,6 +99,9 @@ def moved(
         say(f"Wrote {found.cells.rows.num_rows:,} rows to {out}")
 
 
+_SHOWN = 40
+
+
 def told(found: MovedTable) -> list[str]:
     """Return lines that say what moved, and what differs behind it."""
     first, later, cells = found.before, found.after, found.cells
@@ -114,12 +117,13 @@ def told(found: MovedTable) -> list[str]:
     ] or ["  no file, parameter, method or code differs behind them"]
     names = cells.rows.column_names
     grain = names[: names.index("column")]
-    for row in cells.rows.to_pylist():
+    for row in cells.rows.slice(0, _SHOWN).to_pylist():
         cell = ", ".join(f"{name}={row[name]}" for name in grain if row[name] is not None)
         by = "" if row["difference"] is None else f" ({row['difference']:+,.10g})"
         sides = " → ".join("none" if row[s] is None else row[s] for s in ("before", "after"))
         lines.append(f"{row['change']}: {cell}: {row['column']} {sides}{by}")
-    return lines
+    more = cells.rows.num_rows - _SHOWN
+    return [*lines, f"… and {more:,} more: --out FILE.csv has all"] if more > 0 else lines
 
 
 def _short(kind: str, text: str) -> str:

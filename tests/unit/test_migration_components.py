@@ -84,19 +84,35 @@ def test_the_error_of_the_irish_counts_is_wider_where_a_year_is_anothers():
     count = 40_000
     given = irish(y2012=1000, y2013=1000)
     (part,) = ireland(given, [2010, 2011, 2012], count, rng()).parts
-    values = part.values[(part.labels["year"] != 2011) & (part.values[:, 0] > 0)]
+    values = part.values[part.values[:, 0] > 0]
     own, drawn = values[:, 0], values[:, 1:]
-    assert own.tolist() == [1000, 1000]
-    assert drawn.mean(axis=1) == pytest.approx([1000, 1000], abs=4 * 220 / count**0.5)
-    p, q = 106 / 366, 260 / 366
-    # 2012 is p of one year and q of another, each with 10 %; both parts of 2010 are the year 2012,
-    # one error of 10 %, and 15 % a year's distance: two years and one
-    p2, q2 = 105 / 365, 260 / 365
+    assert own.tolist() == [1000, 1000, 1000]
+    assert drawn.mean(axis=1) == pytest.approx(own, abs=4 * 220 / count**0.5)
+    p, leap = 105 / 365, 106 / 366
+    # errors z of the years held, of 10 %, and steps s of a walk out of 2012, of 15 %: the year to
+    # April 2011 is z + s1, that to 2010 z + s1 + s2; so 2010 is z + s1 + p s2 and 2011 is z + p s1
     expected = [
-        1000 * np.sqrt(0.1**2 + p2**2 * 2 * 0.15**2 + q2**2 * 0.15**2),
-        1000 * 0.1 * np.hypot(p, q),
+        1000 * np.sqrt(0.1**2 + 0.15**2 * (1 + p**2)),
+        1000 * np.sqrt(0.1**2 + 0.15**2 * p**2),
+        1000 * 0.1 * np.hypot(leap, 1 - leap),
     ]
     assert drawn.std(axis=1) == pytest.approx(expected, rel=4 / np.sqrt(2 * count))
+    together = 1000**2 * (0.1**2 + 0.15**2 * p)
+    assert np.cov(drawn[:2])[0, 1] == pytest.approx(
+        together, abs=4 * expected[0] * expected[1] * np.sqrt(2 / count)
+    )
+
+
+def test_years_before_and_after_the_irish_counts_walk_on_their_own():
+    count = 40_000
+    (part,) = ireland(irish(y2012=1000, y2013=1000), range(2010, 2015), count, rng()).parts
+    values = part.values[part.values[:, 0] > 0][:, 1:]
+    # 2014 is years 2014 and 2015, both the year 2013: z + s1 + (1 - p) s2
+    q = 260 / 365
+    assert values[4].std() == pytest.approx(
+        1000 * np.sqrt(0.1**2 + 0.15**2 * (1 + q**2)), rel=4 / np.sqrt(2 * count)
+    )
+    assert abs(np.corrcoef(values[[0, 4]])[0, 1]) < 4 / count**0.5
 
 
 @pytest.mark.parametrize(
@@ -143,12 +159,12 @@ def test_asylum_is_who_stays_less_those_in_the_survey_and_may_be_negative():
     given = {"asylum_applications": applied, "returns": returns}
     found = asylum(given, cells, [2010, 2011], rng())
     into, out, taken = found.parts
-    assert rows_of(into, "year", "age_group", "sex") == {
-        (2010, "15-24", "F"): 0.95 * 120 * 7 / 12,  # 18 to 24 are seven of twelve years of age
-        (2010, "25-44", "F"): 0.95 * 120 * 5 / 12,
-        (2010, "0-14", "M"): 0.95 * 15,
-        (2010, "15-24", "M"): 0.95 * 3,
-        (2011, "not_stated", "not_stated"): 9.5,
+    assert rows_of(into, "year", "quarter", "age_group", "sex") == {
+        (2010, 1, "15-24", "F"): 0.95 * 120 * 7 / 12,  # 18 to 24 are seven of twelve years of age
+        (2010, 1, "25-44", "F"): 0.95 * 120 * 5 / 12,
+        (2010, 4, "0-14", "M"): 0.95 * 15,
+        (2010, 4, "15-24", "M"): 0.95 * 3,
+        (2011, 1, "not_stated", "not_stated"): 9.5,
     }
     # voluntary departures pass the interviewers
     assert rows_of(out, "direction", "age_group") == {
@@ -179,22 +195,23 @@ def test_asylum_is_who_stays_less_those_in_the_survey_and_may_be_negative():
 # one's own ----------------------------------------------------------------------------------------
 
 _OWN = ("component", "year", "direction", "nation", "citizenship", "reason", "age_group", "sex",
-        "persons", "standard_error")  # fmt: skip
+        "persons", "standard_error", "definition", "period")  # fmt: skip
 
 
-def own(*rows):
-    return columns(_OWN, *rows)
+def own(*rows, definition="12_months", period="calendar_year"):
+    return columns(_OWN, *((*row, definition, period) for row in rows))
 
 
 def located():
-    names = ("year", "direction", "nation")
-    rows = [(2010, IN, "N"), (2010, OUT, "N"), (2011, IN, "N"), (2010, IN, "E")]
+    names = ("year", "direction", "nation", "age_group")
+    rows = [(2010, IN, "N", "0-14"), (2010, OUT, "N", "0-14"), (2011, IN, "N", "0-14"),
+            (2010, IN, "E", "0-14")]  # fmt: skip
     return SparseEstimate(columns(names, *rows), np.full((4, 2001), 20.0), "persons")
 
 
 def test_a_correction_of_ones_own_has_normal_draws():
     rows = own(("late", 2010, IN, "all", "eu8", "all", "all", "all", 100.0, 10.0),
-               ("late", 2011, IN, "all", "other", "all", "all", "all", -5.0, 0.0))  # fmt: skip
+               ("late", 2011, IN, "all", "eu8", "all", "all", "all", -5.0, 0.0))  # fmt: skip
     (found,) = own_components(rows, located(), [2010, 2011], rng())
     (part,) = found.parts
     assert (found.name, found.by) == ("late", ("citizenship",))
@@ -221,11 +238,37 @@ def test_a_nations_own_flows_take_the_surveys_place():
           ("late", 2010, IN, "all", "all", "all", "all", "all", 1.0, 0.0)], "in some rows only"),
         ([("nation_own", 2010, IN, "all", "all", "all", "all", "F", 1.0, 0.0)],
          "do not say of which nation"),
+        ([("nation_own", 2010, IN, "EW", "all", "all", "all", "all", 1.0, 0.0)],
+         "nation EW, which the survey does not have"),
+        ([("nation_own", 2010, IN, "n", "all", "all", "all", "all", 1.0, 0.0)],
+         "nation n, which the survey does not have"),
+        ([("late", 2010, IN, "all", "all", "all", "0-15", "all", 1.0, 0.0)],
+         "age_group 0-15, which the survey does not have"),
+        ([("late", 2010, IN, "all", "eu8", "all", "all", "F", 1.0, 0.0),
+          ("late", 2011, IN, "all", "eu8", "all", "all", "M", 1.0, 0.0)],
+         "without immigration/eu8/F in 2011, immigration/eu8/M in 2010"),
+        *(([(name, 2010, IN, "all", "all", "all", "all", "all", 1.0, 0.0)],
+           "names that the tables use") for name in ("survey", "total", "combined")),
     ],
 )  # fmt: skip
 def test_own_components_that_are_refused(rows, problem):
     with pytest.raises(MigrationError, match=problem):
         own_components(own(*rows), located(), [2010, 2011], rng())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("definition", "un_3_months"), ("period", "year_to_june")]
+)
+def test_own_components_of_another_kind_have_no_sum_with_the_others(kind, value):
+    rows = [("late", year, IN, *["all"] * 5, 1.0, 0.0) for year in (2010, 2011)]
+    first = component("survey", draws=2000)
+    for words in ({}, {kind: value}):
+        (late,) = own_components(own(*rows, **words), located(), [2010, 2011], rng())
+        if not words:
+            check_alike([first, late], [2010, 2011])
+    with pytest.raises(MigrationError, match=f"differ in {kind}") as caught:
+        check_alike([first, late], [2010, 2011])
+    assert caught.value.found == value
 
 
 # what can be added --------------------------------------------------------------------------------
@@ -242,8 +285,8 @@ def component(name="late", years=(2010, 2011), draws=1, **kinds):
 @pytest.mark.parametrize(
     ("other", "problem", "found"),
     [
-        (component(definition="3 months or more"), "differ in definition", "3 months or more"),
-        (component(period="year to June"), "differ in period", "year to June"),
+        (component(definition="un_3_months"), "differ in definition", "un_3_months"),
+        (component(period="year_to_june"), "differ in period", "year_to_june"),
         (component(draws=2), "differ in number of draws", "2"),
         (component("survey"), "there twice", "survey"),
         (component(years=(2010,)), "not of the years", "lacking 2011"),

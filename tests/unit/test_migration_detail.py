@@ -23,12 +23,13 @@ def surveyed(rows=40):
     return SparseEstimate(labels, g.integers(0, 9, (rows, 3)).astype(float), "persons")
 
 
-def margins(age_sex, citizenship, area):
-    """Return tables of a year's immigration; draws have the margins of ages turned round."""
+def margins(age_sex, citizenship, area, second=2):
+    """Return tables of a year's immigration, and two draws: as the figure, and `second` times that
+    with the margins of ages turned round."""
 
     def table(values, labels, *, turned=False):
         point = np.array(values, dtype=float)[None, None]
-        draws = np.stack([point, 2 * (point[:, :, ::-1] if turned else point)], axis=-1)
+        draws = np.stack([point, second * (point[:, :, ::-1] if turned else point)], axis=-1)
         return estimate(point, draws, {"direction": [IN], "year": [2010]} | labels, "persons")
 
     ages = {"age_group": KINDS["age_group"], "sex": KINDS["sex"]}
@@ -77,4 +78,14 @@ def test_a_negative_cell_of_a_margin_is_0_and_the_others_make_up_for_it():
     assert negative_cells(tables) == {"age_sex": 1, "citizenship": 0, "area": 0}
     with pytest.raises(MigrationError, match="0 or less") as caught:
         detail(margins([[-60, 20], [10, 30]], [70, 30], [60, 10, 30]), surveyed(), IN, 2010)
-    assert caught.value.found == "3 of 3 are not"
+    assert caught.value.found == "0"
+
+
+def test_a_draw_below_0_has_nobody_and_is_no_error():
+    given = [[40, 20], [30, 10]], [70, 30], [60, 10, 30]
+    found = detail(margins(*given, second=-1), surveyed(), IN, 2010)
+    assert not found.table(1).any()
+    for draw in (None, 0):
+        assert found.table(draw).sum(axis=(2, 3)) == pytest.approx(
+            np.array(given[0]), abs=100 * CLOSE
+        )

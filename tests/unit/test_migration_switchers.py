@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ravenstein.core.sparse import SparseEstimate
-from ravenstein.migration.component import DIRECTIONS, GROUPS
+from ravenstein.migration.component import DIRECTIONS, GROUPS, of_years
 from ravenstein.migration.components.migrant_switchers import migrant_switchers
 from ravenstein.migration.components.visitor_switchers import shares_left, visitor_switchers
 from ravenstein.migration.stays import cohorts, window
@@ -22,7 +22,7 @@ def sparse(names, rows, values):
     return SparseEstimate(labels, np.hstack([point, 2 * point]), "persons")
 
 
-def held(cells, stays):
+def held(cells, stays, years=YEARS):
     """Return cohorts: cells of (year, citizenship, persons), stays as `_STAY` and persons."""
     names = ("year", "direction", "citizenship", "asylum")
     stated = [(year, IN, of, False) for year, of, _ in cells]
@@ -30,7 +30,7 @@ def held(cells, stays):
     return cohorts(
         sparse(names, stated, [row[-1] for row in cells]),
         sparse(_STAY, left, [row[-1] for row in stays]),
-        YEARS,
+        years,
     )
 
 
@@ -66,7 +66,7 @@ def test_migrant_switchers_by_hand():
     steps = {(s["step"], s["year"]): s["value"] for s in found.steps if s["direction"] == IN}
     assert [steps["met again within 12 months", y] for y in YEARS] == [10, 20, 0]
     assert steps["share of those who stated 12 months", 2003] == pytest.approx(0.15)
-    assert found.provisional == (2003,)
+    assert found.provisional == (2001, 2002, 2003)
 
 
 def test_shares_of_long_stays_that_have_ended_by_hand():
@@ -88,7 +88,7 @@ def test_visitor_switchers_by_hand():
     steps = {(s["step"], s["year"]): s["value"] for s in found.steps if s["direction"] == IN}
     assert [steps["met at the end of a stay", y] for y in YEARS] == [6, 2, 0]
     assert [steps["still open, or not met yet", y] for y in YEARS] == pytest.approx([14, 18, 20])
-    assert found.provisional == (2002, 2003)
+    assert found.provisional == (2001, 2002, 2003)
 
 
 def test_a_group_in_which_nobody_states_a_year_is_shared_evenly():
@@ -98,6 +98,30 @@ def test_a_group_in_which_nobody_states_a_year_is_shared_evenly():
     # hazard 50 of 200: a quarter of the first two cohorts has left
     found = by(visitor_switchers(held(cells, stays)), "citizenship", "year")
     assert found == {(of, y): 4 / 0.5 / 2 for of in ("eu15", "eu8") for y in YEARS}
+
+
+def test_where_nobody_tells_how_many_have_left_those_met_are_all():
+    stays = [(2001, 2002, "british", 1, False, False, 6)]
+    found = visitor_switchers(held([(2001, "british", 0)], stays))
+    assert by(found, "year") == {(y,): 2 for y in YEARS}
+
+
+@pytest.mark.parametrize("kind", [visitor_switchers, migrant_switchers])
+def test_years_that_are_published_have_the_switchers_of_the_whole_survey(kind):
+    cells = [(y, "other", 100) for y in (2000, *YEARS)]
+    stays = [(2000, 2000, "other", 0, True, False, 30), (2000, 2002, "other", 2, True, False, 20),
+             (2000, 2003, "other", 3, False, False, 6)]  # fmt: skip
+    whole = kind(held(cells, stays, [2000, *YEARS]))
+    assert whole.provisional == (2001, 2002, 2003)
+    chosen = of_years(whole, [2000, 2001])
+    assert chosen.provisional == (2001,)
+    # 30 of three complete hundreds left early; of 70, 100, stayers 20 left in the second year
+    left = 20 / 170
+    each = {visitor_switchers: 6 / (2 * left), migrant_switchers: -10}[kind]
+    assert by(chosen, "year", "citizenship") == {(y, "other"): each for y in (2000, 2001)}
+    assert {step["year"] for step in chosen.steps} == {2000, 2001}
+    alone = kind(held(cells[:2], stays[:1], [2000, 2001]))
+    assert by(alone, "year", "citizenship") != by(chosen, "year", "citizenship")
 
 
 def test_windows_are_the_nearest_five_complete_years():

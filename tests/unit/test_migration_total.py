@@ -12,6 +12,7 @@ from ravenstein.core.estimate import estimate
 from ravenstein.core.sparse import SparseEstimate
 from ravenstein.migration import forms, total
 from ravenstein.migration.component import DIRECTIONS, Component
+from ravenstein.migration.components.asylum import asylum
 from ravenstein.migration.shares import shared_out
 from ravenstein.tables.migration import BREAKDOWNS
 
@@ -154,6 +155,29 @@ def test_the_total_is_the_sum_of_components_and_the_same_in_every_breakdown():
     assert found["age_sex"].dimensions[3:] == ("nation", "age_group", "sex")
 
 
+def test_asylum_seekers_whom_the_survey_met_are_taken_off_where_they_live():
+    rows = [("E06000001", "E", True, 30), ("E06000001", "E", False, 30),
+            ("W06000001", "W", True, 10), ("W06000001", "W", False, 30)]  # fmt: skip
+    area, nation, said, persons = map(np.array, zip(*rows, strict=True))
+    labels = {name: np.full(4, kinds[0]) for name, kinds in KINDS.items()}
+    labels |= {"year": np.full(4, 2010), "direction": np.full(4, IN)}
+    labels |= {"area": area, "nation": nation, "asylum": said}
+    cells = SparseEstimate(labels, persons[:, None] * np.ones(1 + DRAWS), "persons")
+    applied = {"quarter": np.array(["2010-01-01"], "datetime64[D]"), "sex": np.array(["F"]),
+               "citizenship": np.array(["british"]), "age_group": np.array(["18-29"]),
+               "persons": np.array([100]), "type": np.array(["enforced"])}  # fmt: skip
+    nobody = {name: column[:0] for name, column in applied.items()}
+    given = {"asylum_applications": applied, "returns": nobody}
+    part = asylum(given, cells, [2010], np.random.default_rng(1))
+    found = total.breakdowns([Component("survey", (cells,)), part], cells, [2010])
+    by_area, by_nation = found["area"], found["all"]
+    # 95 stay, 60 : 40 as all migrants; 30 and 10 were met
+    expected = [0.95 * 60 - 30, 0.95 * 40 - 10]
+    for table in (by_area, by_nation):
+        assert table.select(component=["asylum"]).point.values[0, 0, 0] == pytest.approx(expected)
+    assert by_area.draws.values == pytest.approx(by_nation.draws.values)
+
+
 def test_rolling_years_are_the_sums_of_their_quarters():
     cells, components = world()
     found = total.rolling(components, cells, YEARS)
@@ -187,7 +211,8 @@ def test_published_rows_by_hand():
     spread = np.zeros((*point.shape, 2))
     spread[0, 0, 0, 0] = [-20, 20]  # a standard error of 20 √2
     draws = point[..., None] + spread
-    rows = forms.published(estimate(point, draws, labels, "persons"), (), "all", [2010])
+    late = {"survey": (2009,), "asylum": (2010,)}
+    rows = forms.published(estimate(point, draws, labels, "persons"), (), "all", late)
     found = {(r["component"], r["flow"], r["nation"]): r for r in rows}
     persons = {key: row["persons"] for key, row in found.items()}
     assert persons["survey", "immigration", "EW"] == 12
@@ -205,4 +230,5 @@ def test_published_rows_by_hand():
     assert found["total", "net", "E"]["lower"] == pytest.approx(5 - 1.96 * error)
     assert found["total", "emigration", "W"]["lower"] == -4, "a negative figure is shown as it is"
     assert {row["category"] for row in rows} == {"all"}
-    assert all(row["provisional"] for row in rows)
+    provisional = {(row["component"], row["provisional"]) for row in rows}
+    assert provisional == {("survey", False), ("asylum", True), ("total", True)}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ravenstein.core.errors import MigrationError
 from ravenstein.core.estimate import estimate
 from ravenstein.core.sparse import SparseEstimate
 from ravenstein.migration.short_term import STREAMS, area_rows, by_area, coherence
@@ -56,10 +57,13 @@ def test_areas_add_up_to_the_nation():
 
 def test_registered_workers_say_where_workers_live():
     given = stays(looking_for_work=80, formal_study=20)
-    found = by_area(given, MIGRANTS, AREAS, {AREAS[0]: 3, AREAS[1]: 1, "elsewhere": 5})
+    found = by_area(given, MIGRANTS, AREAS, {AREAS[0]: 3, AREAS[1]: 1})
     assert found.point.values[0, 0].tolist() == [60, 20 + 20, 0]
     nobody = by_area(given, MIGRANTS, AREAS, {})
     assert nobody.point.values.tolist() == by_area(given, MIGRANTS, AREAS).point.values.tolist()
+    with pytest.raises(MigrationError, match="areas that are not asked for") as caught:
+        by_area(given, MIGRANTS, AREAS, {AREAS[0]: 3, "E06000009": 5})
+    assert caught.value.found == "E06000009"
 
 
 def test_figures_with_a_large_error_are_left_out():

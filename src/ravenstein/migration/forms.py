@@ -81,7 +81,7 @@ def _row(
 ) -> dict[str, Any]:
     by, dimensions, provisional = of
     point, error = figures
-    low = point - 1.96 * error
+    low = point - Z * error
     one_way = cell["component"] == TOTAL and cell["flow"] != "net"
     return {
         "nation": cell.get("nation", ALL),
@@ -93,7 +93,7 @@ def _row(
         "persons": point,
         "standard_error": error,
         "lower": max(low, 0.0) if one_way and point >= 0 else low,
-        "upper": point + 1.96 * error,
+        "upper": point + Z * error,
         "provisional": _is_late(cell, provisional),
     }
 

@@ -174,18 +174,23 @@ def results(tables: Tables, rules: Rules, *, draws: int, seed: int) -> Results:
         made.joined += any(" joined, " in note for _, note in found.notes)
         made.lonely += lonely
     made.weights = {name: np.concatenate(values) for name, values in parts.items()}
-    known = np.isfinite(nights)
-    made.unknown_stays = int((ended(contacts) & ~known).sum())
-    made.stays = {
-        "serial": contacts["serial"][known],
-        "nights": nights[known].astype(np.int64),
-        "imputed": ~np.isfinite(np.asarray(contacts["nights"], dtype=np.float64))[known],
-    }
+    made.stays = _known_stays(contacts, nights)
+    made.unknown_stays = int((ended(contacts) & ~np.isfinite(nights)).sum())
     made.extremes = list(largest(candidates))
     counted.give(made)
     made.cells = counted.detail.migrants()
     made.stays_ended = counted.detail.stays() if trailers is not None else None
     return made
+
+
+def _known_stays(contacts: Columns, nights: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Return the columns of `survey_stays`."""
+    known = np.isfinite(nights)
+    return {
+        "serial": contacts["serial"][known],
+        "nights": nights[known].astype(np.int64),
+        "imputed": ~np.isfinite(np.asarray(contacts["nights"], dtype=np.float64))[known],
+    }
 
 
 def _notes(month: Any, found: Weighted, lonely: int) -> list[Row]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ravenstein.core.cells import estimate_to_rows
-from ravenstein.core.errors import MigrationError, StoreError, listed
+from ravenstein.core.errors import MigrationError, StoreError, StudyError, listed
 from ravenstein.core.seeds import step_generator
 from ravenstein.core.sparse import SparseEstimate, sparse_from_rows
 from ravenstein.migration import forms, total
@@ -104,7 +104,21 @@ def _has_any(study: Study) -> bool:
 
 
 def _sources(study: Study, run: Run) -> dict[str, Columns]:
-    """Read the other sources into the store; return their columns by table."""
+    """Read the other sources into the store; return their columns by table.
+
+    Raises:
+        StudyError: If a table is given both as declared and as published: it would count twice.
+    """
+    twice = [kind for kind, (name, _) in PUBLISHED.items()
+             if study.of_kind(kind) and study.of_kind(name)]  # fmt: skip
+    if twice:
+        raise StudyError(
+            "A source is given in two forms.",
+            expected="one of the declared table and the published layout",
+            found=listed(f"{kind} and {PUBLISHED[kind][0]}" for kind in twice),
+            where="study.toml, [[sources]]",
+            fix="Remove one of them: they would be added up.",
+        )
     found: dict[str, list[tuple[pa.Table, list[Any]]]] = {}
     for source in study.sources:
         if source.kind in SOURCES:
@@ -129,7 +143,9 @@ def _published(study: Study, run: Run, source: Source) -> tuple[str, tuple[pa.Ta
     name, reader = PUBLISHED[source.kind]
     read = reader(inside(study.folder, source.file, study.data_folders), source.file)
     run.warnings += [
-        f"{source.file}: {count:,} {what}" for what, count in read.left_out.items() if count
+        f"{source.file}: {count:,} persons left out: {what}"
+        for what, count in read.left_out.items()
+        if count
     ]
     facts = read.facts
     origin = FromFile(facts.name, facts.sha256, read.rows.num_rows, "", "quarter", {})
@@ -215,7 +231,7 @@ def _components(
         found = (visitor_switchers(held), migrant_switchers(held))
         parts += [of_years(component, years) for component in found]
     else:
-        missing.append(f"switchers (survey_trailers of {_LEAST} whole years)")
+        missing.append(f"switchers (survey_trailers, {_LEAST} whole years at least)")
     if "migration_component" in given:
         rows = given["migration_component"]
         parts += own_components(rows, parts[0].parts[0], years, generator("own"))

@@ -53,6 +53,11 @@ def combined(study: Study, run: Run, parts: Sequence[Component], given: Register
     """
     has_border = bool(study.of_kind("border_movements"))
     if not has_border and given is None:
+        if study.migration.headline == "combined":
+            run.warnings.append(
+                "Total migration: the headline is the sum of components, as no other source of "
+                "the flows is given"
+            )
         return
     years = sorted({int(year) for part in parts[0].parts for year in part.distinct("year")})
     with run.step("Combine sources") as step:

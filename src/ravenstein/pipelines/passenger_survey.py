@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 
 KINDS = tuple(table.name for table in SOURCES)
 NEEDED = tuple(kind for kind in KINDS if kind not in ("survey_imbalance", "survey_trailers"))
+COMPLETING = (
+    "irish_migration", "asylum_applications", "returns", "migration_component",
+    "worker_registrations", "insurance_register",
+)  # fmt: skip
+"""Declared tables that complete the survey to total migration."""
+
 ESTIMATES = {
     "reason": tables.SURVEY_MIGRANTS,
     "age": tables.SURVEY_MIGRANTS_BY_AGE,
@@ -148,7 +154,7 @@ def read_source(
 
 
 def check_survey(study: Study) -> tuple[list[str], list[RavensteinError]]:
-    """Read every source of the survey and check its rows, without a store.
+    """Read every source of the survey, and of total migration, and check its rows, without a store.
 
     Returns:
         The files that are good with their rows, in words, and what is wrong with the others.
@@ -159,6 +165,7 @@ def check_survey(study: Study) -> tuple[list[str], list[RavensteinError]]:
         found = survey_sources(study)
     except StudyError as error:
         return [], [error]
+    found |= {kind: study.of_kind(kind) for kind in COMPLETING if study.of_kind(kind)}
     for kind, sources in found.items():
         for source in sources:
             try:

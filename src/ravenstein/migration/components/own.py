@@ -8,7 +8,7 @@ import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.sparse import SparseEstimate
-from ravenstein.migration.component import Component
+from ravenstein.migration.component import DIRECTIONS, Component
 from ravenstein.tables.migration import ALL, COMPONENTS
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _refuse_unfit(
     for cell in zip(columns["year"].tolist(), *(columns[n].tolist() for n in cells), strict=True):
         held.setdefault(cell[1:], set()).add(cell[0])
     whole = set().union(*held.values())
+    wrong["without one of the directions"] = set(columns["direction"].tolist()) != set(DIRECTIONS)
     lacking = [f"{'/'.join(map(str, c))} in {listed(sorted(whole - y))}"
                for c, y in held.items() if y != whole]  # fmt: skip
     wrong[f"without {listed(lacking, most=3)}"] = bool(lacking)
