@@ -25,6 +25,7 @@ YEARS, AREAS, DRAWS, INTERVIEWS = range(2002, 2012), 391, 500, 4_500
 
 
 def interviews(g: np.random.Generator) -> SparseEstimate:
+    """Return migrants in all their answers."""
     size = INTERVIEWS * len(YEARS)
     nations = np.array(["E"] * 326 + ["W"] * 22 + ["S"] * 32 + ["N"] * 11)
     letter = nations[np.arange(AREAS)]
@@ -46,6 +47,7 @@ def interviews(g: np.random.Generator) -> SparseEstimate:
 
 
 def stays(g: np.random.Generator) -> SparseEstimate:
+    """Return stays that ended."""
     size = 800 * len(YEARS)
     began = g.choice(list(YEARS), size)
     length = np.minimum(g.integers(0, 6, size), YEARS[-1] - began)
@@ -59,6 +61,7 @@ def stays(g: np.random.Generator) -> SparseEstimate:
 
 
 def main() -> None:
+    """Measure, and print the table of the docs."""
     g = np.random.default_rng(1885)
     cells, ended = interviews(g), stays(g)
     years = list(YEARS)
@@ -67,7 +70,7 @@ def main() -> None:
     parts = [survey(cells), visitor_switchers(held), migrant_switchers(held)]
     located = parts[0].parts[0]
     found = total.breakdowns(parts, located, years)
-    rows = sum(len(forms.published(t, BREAKDOWNS[by], by, [])) for by, t in found.items())
+    rows = sum(len(forms.published(t, BREAKDOWNS[by], by, {})) for by, t in found.items())
     step = time.perf_counter()
     rows += len(forms.rolling_rows(total.flows_of(total.rolling(parts, located, years))))
     detailed = forms.detail_rows({by: total.total_of(t) for by, t in found.items()}, located)

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ravenstein.console import silent
@@ -25,8 +26,6 @@ from ravenstein.twin.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pyarrow as pa
 
     from ravenstein.store.run import Run
     from ravenstein.study import Study
@@ -46,7 +45,10 @@ FILES = {
     },
 }  # fmt: skip
 """Sources by kind, and their files in the twin's views."""
-_OWN = "component,year,direction,nation,citizenship,reason,age_group,sex,persons,standard_error\n"
+_OWN = (
+    "component,year,direction,nation,citizenship,reason,age_group,sex,persons,standard_error,"
+    "definition,period\n"
+)
 _STUDY = '[study]\ntitle = "Migration"\nproducer = "An office"\nsimulated = true\ndraws = {draws}\n'
 _SOURCE = '\n[[sources]]\nkind = "{kind}"\nfile = "twin/views/{file}"\n'
 
@@ -136,7 +138,24 @@ def change_rows(folder: Path, name: str, made_of: Callable[[pa.Table], pa.Table]
     pq.write_table(made_of(pq.read_table(path)), path)
 
 
-def own_component(folder: Path, rows: list[str]) -> None:
-    """Add a component of one's own, lines of a CSV file."""
-    (folder / "own.csv").write_text(_OWN + "".join(f"{row}\n" for row in rows))
+def change_table(folder: Path, name: str, made_of: Callable[[pa.Table], pa.Table]) -> None:
+    """Change a table that the survey has written: a function of its rows."""
+
+    def change(study: Study, run: Run) -> None:
+        rows = made_of(run.store.collect(run.read(declared(name))))
+        with run.step(f"Change {name} of {study.study.title}"):
+            if "draws" not in rows.column_names:
+                run.write(declared(name), rows, method=change_table)
+                return
+            drawn = rows["draws"].cast(pa.list_(pa.float32(), DRAWS))
+            rows = rows.set_column(rows.column_names.index("draws"), "draws", drawn)
+            run.write_cells(declared(name), rows, method=change_table)
+
+    _run(folder, change)
+
+
+def own_component(folder: Path, rows: list[str], definition: str = "12_months") -> None:
+    """Add a component of one's own of calendar years, lines of a CSV file."""
+    lines = (f"{row},{definition},calendar_year\n" for row in rows)
+    (folder / "own.csv").write_text(_OWN + "".join(lines))
     add_source(folder, "migration_component", "own.csv")

@@ -202,6 +202,11 @@ def own(*rows, definition="12_months", period="calendar_year"):
     return columns(_OWN, *((*row, definition, period) for row in rows))
 
 
+def both(*rows):
+    """Return rows as they are, and the same of emigration with 0 persons."""
+    return own(*rows, *((*row[:2], OUT, *row[3:8], 0.0, 0.0) for row in rows))
+
+
 def located():
     names = ("year", "direction", "nation", "age_group")
     rows = [(2010, IN, "N", "0-14"), (2010, OUT, "N", "0-14"), (2011, IN, "N", "0-14"),
@@ -210,24 +215,24 @@ def located():
 
 
 def test_a_correction_of_ones_own_has_normal_draws():
-    rows = own(("late", 2010, IN, "all", "eu8", "all", "all", "all", 100.0, 10.0),
-               ("late", 2011, IN, "all", "eu8", "all", "all", "all", -5.0, 0.0))  # fmt: skip
+    rows = both(("late", 2010, IN, "all", "eu8", "all", "all", "all", 100.0, 10.0),
+                ("late", 2011, IN, "all", "eu8", "all", "all", "all", -5.0, 0.0))  # fmt: skip
     (found,) = own_components(rows, located(), [2010, 2011], rng())
     (part,) = found.parts
     assert (found.name, found.by) == ("late", ("citizenship",))
     assert set(part.labels) == {"year", "direction", "citizenship"}
-    assert part.values[:, 0].tolist() == [100, -5]
+    assert part.values[:, 0].tolist() == [100, -5, 0, 0]
     assert part.values[0, 1:].std() == pytest.approx(10, rel=4 / 4000**0.5)
     assert set(part.values[1].tolist()) == {-5.0}
 
 
 def test_a_nations_own_flows_take_the_surveys_place():
-    rows = own(("nation_own", 2010, IN, "N", "all", "all", "all", "all", 30.0, 0.0))
+    rows = both(("nation_own", 2010, IN, "N", "all", "all", "all", "all", 30.0, 0.0))
     (found,) = own_components(rows, located(), [2010, 2011], rng())
     given = {"direction": DIRECTIONS, "year": [2010, 2011], "nation": ["E", "N"]}
     added = sum(part.sums(given)[..., 0] for part in found.parts)
-    # 30 for the survey's 20 of that year, direction and nation; the others stay
-    assert added.tolist() == [[[0, 10], [0, 0]], [[0, 0], [0, 0]]]
+    # 30 and 0 for the survey's 20 each of that year and nation; the others stay
+    assert added.tolist() == [[[0, 10], [0, 0]], [[0, -20], [0, 0]]]
     assert found.by == ("nation",)
 
 
@@ -253,19 +258,24 @@ def test_a_nations_own_flows_take_the_surveys_place():
 )  # fmt: skip
 def test_own_components_that_are_refused(rows, problem):
     with pytest.raises(MigrationError, match=problem):
-        own_components(own(*rows), located(), [2010, 2011], rng())
+        own_components(both(*rows), located(), [2010, 2011], rng())
+
+
+def test_own_components_of_one_direction_are_refused():
+    rows = own(("late", 2010, IN, *["all"] * 5, 1.0, 0.0))
+    with pytest.raises(MigrationError, match="without one of the directions"):
+        own_components(rows, located(), [2010], rng())
 
 
 @pytest.mark.parametrize(
     ("kind", "value"), [("definition", "un_3_months"), ("period", "year_to_june")]
 )
 def test_own_components_of_another_kind_have_no_sum_with_the_others(kind, value):
-    rows = [("late", year, IN, *["all"] * 5, 1.0, 0.0) for year in (2010, 2011)]
+    rows = [("late", y, d, *["all"] * 5, 1.0, 0.0) for y in (2010, 2011) for d in DIRECTIONS]
     first = component("survey", draws=2000)
-    for words in ({}, {kind: value}):
-        (late,) = own_components(own(*rows, **words), located(), [2010, 2011], rng())
-        if not words:
-            check_alike([first, late], [2010, 2011])
+    (late,) = own_components(own(*rows), located(), [2010, 2011], rng())
+    check_alike([first, late], [2010, 2011])
+    (late,) = own_components(own(*rows, **{kind: value}), located(), [2010, 2011], rng())
     with pytest.raises(MigrationError, match=f"differ in {kind}") as caught:
         check_alike([first, late], [2010, 2011])
     assert caught.value.found == value
