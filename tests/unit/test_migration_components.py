@@ -263,7 +263,7 @@ def test_own_components_that_are_refused(rows, problem):
 
 def test_own_components_of_one_direction_are_refused():
     rows = own(("late", 2010, IN, *["all"] * 5, 1.0, 0.0))
-    with pytest.raises(MigrationError, match="without one of the directions"):
+    with pytest.raises(MigrationError, match="categories of one direction only"):
         own_components(rows, located(), [2010], rng())
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ravenstein.core.errors import MigrationError, listed
 from ravenstein.core.sparse import SparseEstimate
 from ravenstein.migration.component import DIRECTIONS, Component
-from ravenstein.tables.migration import ALL, COMPONENTS
+from ravenstein.tables.migration import ALL, COMPONENTS, NOT_STATED
+from ravenstein.tables.other_statistics import IRISH_AGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,16 +75,21 @@ def _refuse_unfit(
 ) -> None:
     """Refuse names that are taken, labels that the survey does not have, and gaps in years."""
     wrong = {"names that the tables use": name in RESERVED}
-    for dimension in ("nation", "age_group"):
-        if dimension in known:
-            others = sorted(set(columns[dimension].tolist()) - set(survey.distinct(dimension)))
-            wrong[f"{dimension} {listed(others)}, which the survey does not have"] = bool(others)
+    allowed = {
+        "nation": {*survey.distinct("nation")} - {NOT_STATED},
+        "age_group": {*IRISH_AGES, *survey.distinct("age_group")},
+    }
+    for dimension in set(allowed) & set(known):
+        others = sorted(set(columns[dimension].tolist()) - allowed[dimension])
+        wrong[f"{dimension} {listed(others)}, which the survey does not have"] = bool(others)
     cells = ["direction", *known]
     held: dict[tuple[Any, ...], set[int]] = {}
     for cell in zip(columns["year"].tolist(), *(columns[n].tolist() for n in cells), strict=True):
         held.setdefault(cell[1:], set()).add(cell[0])
     whole = set().union(*held.values())
-    wrong["without one of the directions"] = set(columns["direction"].tolist()) != set(DIRECTIONS)
+    wrong["categories of one direction only"] = {(d, *c[1:]) for c in held for d in DIRECTIONS} != {
+        *held
+    }
     lacking = [f"{'/'.join(map(str, c))} in {listed(sorted(whole - y))}"
                for c, y in held.items() if y != whole]  # fmt: skip
     wrong[f"without {listed(lacking, most=3)}"] = bool(lacking)
