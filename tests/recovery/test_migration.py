@@ -47,7 +47,7 @@ def expected(tables):
     return migrants + gained * stays - visitors - lost * stated
 
 
-@pytest.fixture(scope="module", params=[(1, 60), pytest.param((24, 100), marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[pytest.param((24, 100), marks=pytest.mark.slow)])
 def worlds(request):
     seeds, draws = request.param
     return [np.stack(found) for found in zip(*(world(s, draws) for s in range(seeds)), strict=True)]
@@ -59,15 +59,9 @@ def test_the_sum_of_components_is_without_bias_and_its_intervals_hold_the_truth(
     point, error = found[..., 0], found[..., 1:].std(axis=-1, ddof=1)
     seeds = len(true)
     bias = point.sum() / true.sum() - 1
-    over_years = found[..., 1:].sum(axis=1).std(axis=-1, ddof=1)  # a seed's
-    spread = np.sqrt(np.square(over_years).sum()) / true.sum()
     held = (np.abs(point - true) <= 1.96 * error).mean()
-    print(f"{flow}: bias {bias:.2%} (Monte Carlo error {spread:.2%}), {held:.1%} hold it")
-    if seeds == 1:
-        assert abs(bias) < 4 * spread
-        assert held > 0.95 - 4 * np.sqrt(0.95 * 0.05 / true.size)
-        return
     spread = (point - true).sum(axis=1).std(ddof=1) * np.sqrt(seeds) / true.sum()
+    print(f"{flow}: bias {bias:.2%} (Monte Carlo error {spread:.2%}), {held:.1%} hold it")
     # net migration is a third of either flow: the check of its bias is three times as wide
     assert spread < (BAND if flow == "net" else BAND / 3)
     assert abs(bias) < BAND + 2 * spread
