@@ -47,37 +47,34 @@ def expected(tables):
     return migrants + gained * stays - visitors - lost * stated
 
 
-@pytest.fixture(scope="module", params=[pytest.param((24, 100), marks=pytest.mark.slow)])
-def worlds(request):
-    seeds, draws = request.param
-    return [np.stack(found) for found in zip(*(world(s, draws) for s in range(seeds)), strict=True)]
+@pytest.fixture(scope="module")
+def worlds():
+    return [np.stack(found) for found in zip(*(world(s, 100) for s in range(24)), strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", list(FLOWS))
 def test_the_sum_of_components_is_without_bias_and_its_intervals_hold_the_truth(worlds, flow):
     true, found = (np.tensordot(FLOWS[flow], part, (0, 1)) for part in worlds[:2])
     point, error = found[..., 0], found[..., 1:].std(axis=-1, ddof=1)
     seeds = len(true)
     bias = point.sum() / true.sum() - 1
-    held = (np.abs(point - true) <= 1.96 * error).mean()
+    held = (np.abs(point - true) <= 1.96 * error).mean(axis=1)
+    chance = held.std(ddof=1) / np.sqrt(seeds)
     spread = (point - true).sum(axis=1).std(ddof=1) * np.sqrt(seeds) / true.sum()
-    print(f"{flow}: bias {bias:.2%} (Monte Carlo error {spread:.2%}), {held:.1%} hold it")
+    print(f"{flow}: bias {bias:.2%} (Monte Carlo error {spread:.2%}), {held.mean():.1%} hold it")
     # net migration is a third of either flow: the check of its bias is three times as wide
     assert spread < (BAND if flow == "net" else BAND / 3)
     assert abs(bias) < BAND + 2 * spread
-    assert 0.92 < held < 0.98
+    assert 0.92 - 2 * chance < held.mean() < 0.98 + 2 * chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", list(FLOWS))
 def test_without_switchers_the_bias_is_what_the_truth_says(worlds, flow):
     true, found, theory = (np.tensordot(FLOWS[flow], worlds[i], (0, 1)) for i in (0, 2, 3))
     away = (found - theory).sum(axis=1)
     print(f"{flow}: {found.sum() / true.sum():.2%}, expected {theory.sum() / true.sum():.2%}")
-    if away.size == 2:
-        found = np.tensordot(FLOWS[flow], worlds[1], (0, 1))[..., 1:]
-        spread = np.sqrt(np.square(found.sum(axis=1).std(axis=-1, ddof=1)).sum())
-        assert abs(away.sum()) < 4 * spread
-        return
     spread = away.std(ddof=1) * np.sqrt(away.size)
     assert abs(away.sum()) < 3 * spread, (away.sum() / true.sum(), spread / true.sum())
 
