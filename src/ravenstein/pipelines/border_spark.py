@@ -296,14 +296,15 @@ def _answer(bucket: int, held: Held, task: _Task, as_of: int) -> str:
         name = f"told-{bucket:05d}.parquet"
         with written_once(task.folder / _WORK / name) as path, AsideWriter(path) as aside:
             aside.write(repeated)
-    sums = Sums(np.zeros_like(told.counts))
+    months = told.counts.shape[1]
+    sums = Sums(np.zeros_like(told.counts), by_month=np.zeros((months, 2), np.int64))
     sums.add(told)
     return json.dumps(asdict(sums), default=np.ndarray.tolist)
 
 
 def _added(notes: list[str]) -> Sums:
     """Return the sum of what buckets tell."""
-    total = Sums(np.zeros((), np.int64))
+    total = Sums(np.zeros((), np.int64), by_month=np.zeros((), np.int64))
     for note in map(json.loads, notes):
         if "error" in note:
             raise _error(note["error"])
