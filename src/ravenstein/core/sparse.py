@@ -128,6 +128,22 @@ def together(parts: Sequence[SparseEstimate]) -> SparseEstimate:
     return SparseEstimate(labels, np.concatenate([part.values for part in parts]), first.unit)
 
 
+def sparse(values: NDArray[Any], labels: Mapping[str, Sequence[Any]], unit: str) -> SparseEstimate:
+    """Return every cell of an array as cells of a sparse estimate.
+
+    Args:
+        values: Point values, then draws [cells…, 1 + K].
+        labels: Labels of each dimension of the cells, in order.
+        unit: Unit of the values.
+    """
+    places = np.indices(values.shape[:-1]).reshape(len(labels), -1)
+    columns = {
+        name: np.asarray(names)[place]
+        for (name, names), place in zip(labels.items(), places, strict=True)
+    }
+    return SparseEstimate(columns, values.reshape(-1, values.shape[-1]), unit)
+
+
 def gathered(
     columns: Mapping[str, NDArray[Any]],
     weights: NDArray[np.float64],

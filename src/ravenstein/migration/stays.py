@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ravenstein.core.sparse import SparseEstimate
+from ravenstein.core.sparse import sparse
 from ravenstein.migration.component import DIRECTIONS, GROUPS, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from ravenstein.core.sparse import SparseEstimate
 
     Floats = NDArray[np.float64]
 
@@ -104,17 +106,10 @@ def by_citizenship(found: Floats, given: Cohorts) -> SparseEstimate:
     even = 1.0 / np.bincount(of)[of][None, :, None]
     share = np.where(whole[:, of] > 0, ratio(given.by_citizenship, whole[:, of]), even)
     values = found[:, of] * share[:, :, None]
-    places = np.indices(values.shape[:-1]).reshape(3, -1)
-    labels: dict[str, NDArray[Any]] = {
-        name: np.asarray(known)[place]
-        for name, known, place in zip(
-            ("direction", "citizenship", "year"),
-            (DIRECTIONS, tuple(GROUPS), given.years),
-            places,
-            strict=True,
-        )
-    }
-    return SparseEstimate(labels, values.reshape(-1, values.shape[-1]), "persons")
+    labels: dict[str, Sequence[Any]] = {
+        "direction": DIRECTIONS, "citizenship": tuple(GROUPS), "year": given.years,
+    }  # fmt: skip
+    return sparse(values, labels, "persons")
 
 
 def _grouped(cells: SparseEstimate) -> SparseEstimate:

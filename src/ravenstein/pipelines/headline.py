@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
+from ravenstein.migration.forms import TOTAL, Z
 from ravenstein.migration.total import flows_of
 from ravenstein.pipelines.release_migration import read_migration
 from ravenstein.release import words
@@ -41,7 +42,7 @@ _PARTS = {
     "migrant_switchers": ("migrant_switchers", -1),
 }
 """The truth's part of each component, and its sign."""
-_TOTAL, _Z, _MONTHS = "total", 1.96, 12
+_MONTHS = 12
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def components(rows: Sequence[Row], truth: Truth | None) -> Grid:
             if truth:
                 line.append(_true(truth, year, name, flow))
         lines.append(tuple(line))
-    late = ", provisional" if cells[_TOTAL, "net"]["provisional"] else ""
+    late = ", provisional" if cells[TOTAL, "net"]["provisional"] else ""
     heads = ("in", "out", "net")
     return Grid(
         f"Components of total migration, {year}{late} (± 95 %)",
@@ -171,7 +172,7 @@ def components(rows: Sequence[Row], truth: Truth | None) -> Grid:
 def _figure(row: Row) -> str:
     point = words.number(words.rounded(row["persons"]))
     error = row["standard_error"]
-    return point if error is None else f"{point} ± {words.number(words.rounded(_Z * error))}"
+    return point if error is None else f"{point} ± {words.number(words.rounded(Z * error))}"
 
 
 def _true(truth: Truth, year: int, component: str, flow: str) -> str:
@@ -185,7 +186,7 @@ def _true(truth: Truth, year: int, component: str, flow: str) -> str:
 
 
 def _true_count(truth: Truth, year: int, component: str, direction: str) -> int | None:
-    if component == _TOTAL:
+    if component == TOTAL:
         return truth.flows.get((year, direction))
     return truth.parts.get((year, direction, component))
 
@@ -236,7 +237,7 @@ def _over_years(store: Store, head: Headline, truth: Truth | None) -> list[str]:
         known = _true_mean(truth, years, flow)
         aside = "" if known is None else f" (truth {words.number(words.rounded(known))})"
         said.append(f"{FLOW_NAMES[flow].lower()} {_figure(row)}{aside}")
-        if flow == "immigration" and known and abs(point - known) > _Z * row["standard_error"]:
+        if flow == "immigration" and known and abs(point - known) > Z * row["standard_error"]:
             off = point / known - 1
     of = " of the components" if head.series == "combined" else ""
     found = []

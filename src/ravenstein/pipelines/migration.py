@@ -27,7 +27,7 @@ from ravenstein.pipelines.migration_sources import combined
 from ravenstein.pipelines.passenger_survey import columns_of, read_source
 from ravenstein.pipelines.short_term import registered, short_term
 from ravenstein.store.files import inside, schema
-from ravenstein.store.provenance import FromTable
+from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.asylum import read_applications, read_returns
 from ravenstein.tables import migration as tables
 from ravenstein.tables.dictionary import declared
@@ -78,8 +78,9 @@ def migration(study: Study, run: Run) -> None:
         step.note = listed(given) or "the survey alone"
     with run.step("Make the components of migration") as step:
         cells = _cells(run, SURVEY_MIGRANT_CELLS)
-        years = _years(study, run, cells)
-        parts = _components(study, run, given, cells, years)
+        whole_years = _whole_years(run)
+        years = _years(study, run, cells, whole_years)
+        parts = _components(study, run, given, cells, (years, whole_years))
         _write_notes(run, parts, given)
         step.note = f"{listed((part.name for part in parts), most=9)}, {years[0]} to {years[-1]}"
     with run.step("Add up total migration") as step:
@@ -138,8 +139,6 @@ def _sources(study: Study, run: Run) -> dict[str, Columns]:
 
 
 def _published(study: Study, run: Run, source: Source) -> tuple[str, tuple[pa.Table, list[Any]]]:
-    from ravenstein.store.provenance import FromFile
-
     name, reader = PUBLISHED[source.kind]
     read = reader(inside(study.folder, source.file, study.data_folders), source.file)
     run.warnings += [
@@ -179,8 +178,7 @@ def _refuse_partial(cells: SparseEstimate, years: list[int]) -> None:
         )
 
 
-def _years(study: Study, run: Run, cells: SparseEstimate) -> list[int]:
-    held = _whole_years(run)
+def _years(study: Study, run: Run, cells: SparseEstimate, held: list[int]) -> list[int]:
     partial = sorted(set(cells.distinct("year")) - set(held))
     if partial and held:
         run.warnings.append(
@@ -202,9 +200,22 @@ def _years(study: Study, run: Run, cells: SparseEstimate) -> list[int]:
 
 
 def _components(
-    study: Study, run: Run, given: dict[str, Columns], cells: SparseEstimate, years: list[int]
+    study: Study,
+    run: Run,
+    given: dict[str, Columns],
+    cells: SparseEstimate,
+    chosen_years: tuple[list[int], list[int]],
 ) -> list[Component]:
-    """Return the components that the study has the sources of."""
+    """Return the components that the study has the sources of.
+
+    Args:
+        study: The study.
+        run: The run.
+        given: Columns of the other sources by table.
+        cells: The survey's migrants.
+        chosen_years: The years that are published, and all whole years of the survey.
+    """
+    years, whole = chosen_years
 
     def generator(step: str) -> np.random.Generator:
         return step_generator(study.study.seed, f"migration/{step}")
@@ -223,7 +234,6 @@ def _components(
         stays = _cells(run, SURVEY_ENDED_STAYS) if study.of_kind("survey_trailers") else None
     except StoreError:
         stays = None  # trailers without a single stay that ended
-    whole = _whole_years(run)
     if stays is not None and len(whole) >= _LEAST:
         _refuse_partial(cells, whole)
         # of all years of the survey: stays that end after those published tell of them too

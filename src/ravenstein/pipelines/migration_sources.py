@@ -62,11 +62,13 @@ def combined(study: Study, run: Run, parts: Sequence[Component], given: Register
     years = sorted({int(year) for part in parts[0].parts for year in part.distinct("year")})
     with run.step("Combine sources") as step:
         rows, names = [], []
+        sampled, others = (_passengers(run, years, table) for table in _TRAFFIC)
         for place, direction in enumerate(DIRECTIONS):
             generator = step_generator(study.study.seed, f"migration/combined/{direction}")
-            held, same = _framed(run, years), np.zeros(len(years), np.int64)
+            held, same = _framed(sampled, others), np.zeros(len(years), np.int64)
             sources = [SourceSeries("components", _sum_of(parts, place, years), held, same)]
-            border = _border(run, parts, (place, direction), years) if has_border else None
+            passengers = dict(zip(years, sampled + others, strict=True))
+            border = _border(run, parts, (place, direction), passengers) if has_border else None
             sources += [border] if border else []
             seen = _seen(given, years) if direction == "immigration" else {}
             sources += [counted("insurance", seen, run.draws, generator)] if seen else []
@@ -93,9 +95,8 @@ def combined(study: Study, run: Run, parts: Sequence[Component], given: Register
         )
 
 
-def _framed(run: Run, years: list[int]) -> NDArray[np.float64]:
+def _framed(sampled: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the quality of the sum of components: less where passengers are not sampled."""
-    sampled, others = (_passengers(run, years, table) for table in _TRAFFIC)
     unlike = float(parameters()["unsampled_unlike"].values[-1][1])
     missed = others / np.maximum(sampled + others, 1)
     return np.asarray(1 - unlike * missed)
@@ -120,10 +121,18 @@ def _sum_of(parts: Sequence[Component], place: int, years: list[int]) -> Estimat
 
 
 def _border(
-    run: Run, parts: Sequence[Component], flow: tuple[int, str], years: list[int]
+    run: Run, parts: Sequence[Component], flow: tuple[int, str], traffic: dict[int, float]
 ) -> SourceSeries | None:
-    """Return the border's migrants of the years that are wholly decided; None without any."""
+    """Return the border's migrants of the years that are wholly decided; None without any.
+
+    Args:
+        run: The run.
+        parts: The components: moves over the land border are added from Ireland's.
+        flow: Place and name of the direction.
+        traffic: Passengers whom ports count, by year.
+    """
     place, direction = flow
+    years, passengers = list(traffic), np.array(list(traffic.values()))
     side = {"immigration": "arrival", "emigration": "departure"}[direction]
     summary = _rows_of(run, BORDER_SUMMARY)
     rule = summary["window"] == summary["window"][0]
@@ -134,7 +143,6 @@ def _border(
     months = _by_year(year, np.ones(year.size), own, years)
     undecided = _by_year(year, summary["undecided"], own, years)
     migrants = _by_year(year, summary["migrants"], own, years)
-    passengers = np.sum([_passengers(run, years, table) for table in _TRAFFIC], axis=0)
     kept = (months == _MONTHS) & (undecided == 0) & (migrants > 0) & (passengers > 0)
     held = [y for y, chosen in zip(years, kept, strict=True) if chosen]
     if not held:

@@ -15,6 +15,7 @@ from ravenstein.release.disclosure import few
 from ravenstein.release.headline import headline
 from ravenstein.release.migration import Migration
 from ravenstein.store.files import schema
+from ravenstein.tables.geography import nation_letter
 from ravenstein.tables.migration import (
     ALL,
     BREAKDOWNS,
@@ -158,19 +159,13 @@ def without_few(flows: pa.Table, interviews: Sequence[Row], least: int) -> pa.Ta
 
 def _cells_of(row: Row) -> Iterable[Cell]:
     """Return the published cells that an interview is in."""
-    letter = _nation(row["area"])
+    letter = nation_letter(row["area"])
     nations = [ALL, letter, *(["EW"] if letter in ("E", "W") else [])]
     for by, dimensions in BREAKDOWNS.items():
         category = "/".join(str(row[name]) for name in dimensions)
         for nation in nations[:1] if by == "area" else nations:
             for flow in (row["direction"], "net"):
                 yield nation, row["year"], flow, by, category
-
-
-def _nation(area: str) -> str:
-    """Return the letter of an area's nation, or not_stated."""
-    # Northern Irish districts before 2015 are 95A to 95Z
-    return "N" if area[0] == "9" else area[0] if area[1:2].isdigit() else "not_stated"
 
 
 def _identities(counts: Mapping[Cell, int]) -> list[list[Cell]]:
@@ -181,7 +176,7 @@ def _identities(counts: Mapping[Cell, int]) -> list[list[Cell]]:
         sums["groups", nation, year, flow, by].append(cell)
         sums["flows", nation, year, by, category].append(cell)
         if by == "area":
-            sums["areas", _nation(category), year, flow].append(cell)
+            sums["areas", nation_letter(category), year, flow].append(cell)
         if nation != "EW":
             sums["nations", year, flow, by, category].append(cell)
         if nation in ("E", "W", "EW"):

@@ -66,8 +66,8 @@ def flow_chart(values: Values, reach: tuple[float, float]) -> str:
     return _drawn(_flow_spec(), {"series": values, "frame": frame})
 
 
-@cache
-def _flow_spec() -> dict[str, Any]:
+def _banded(opacity: float) -> tuple[Any, Any, Any, Any]:
+    """Return axes of years and persons, the frame that sets their reach, and the band."""
     import altair as alt
 
     y = alt.Y(
@@ -75,10 +75,19 @@ def _flow_spec() -> dict[str, Any]:
         title=None,
         axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
     )
-    x, data = _years(4), alt.NamedData("series")
+    x = _years(4)
     frame = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0).encode(x=x, y=y)
-    low = alt.Y("lower:Q", title=None)
-    band = alt.Chart(data).mark_area(color=DARK_BLUE, opacity=0.25).encode(x=x, y=low, y2="upper:Q")
+    area = alt.Chart(alt.NamedData("series")).mark_area(color=DARK_BLUE, opacity=opacity)
+    band = area.encode(x=x, y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    return x, y, frame, band
+
+
+@cache
+def _flow_spec() -> dict[str, Any]:
+    import altair as alt
+
+    x, y, frame, band = _banded(0.25)
+    data = alt.NamedData("series")
     line = alt.Chart(data).mark_line(color=DARK_BLUE, strokeWidth=2.5).encode(x=x, y=y)
     zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
     chart = alt.layer(frame, band, line, zero).properties(width=WIDTH / 2, height=170)
@@ -108,15 +117,7 @@ def trend_chart(values: Values, trend: Values, reach: tuple[float, float]) -> st
 def _trend_spec() -> dict[str, Any]:
     import altair as alt
 
-    y = alt.Y(
-        "persons:Q",
-        title=None,
-        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1, domain=False, ticks=False),
-    )
-    x, data = _years(4), alt.NamedData("series")
-    frame = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0).encode(x=x, y=y)
-    low = alt.Y("lower:Q", title=None)
-    band = alt.Chart(data).mark_area(color=DARK_BLUE, opacity=0.2).encode(x=x, y=low, y2="upper:Q")
+    x, y, frame, band = _banded(0.2)
     dashes = alt.Scale(domain=["no", "yes"], range=[[1, 0], [4, 3]])
     line = (
         alt.Chart(alt.NamedData("pieces"))
@@ -125,7 +126,7 @@ def _trend_spec() -> dict[str, Any]:
                 strokeDash=alt.StrokeDash("late:N", scale=dashes, legend=None))
     )  # fmt: skip
     trend = alt.Chart(alt.NamedData("trend")).mark_line(color=ORANGE, strokeWidth=2.2)
-    zero = alt.Chart(data).mark_rule(color=GREY).encode(y=alt.datum(0))
+    zero = alt.Chart(alt.NamedData("series")).mark_rule(color=GREY).encode(y=alt.datum(0))
     layers = (frame, band, zero, line, trend.encode(x=x, y=y))
     chart = alt.layer(*layers).properties(width=WIDTH / 2, height=180)
     return _styled(chart, ("series", "frame", "pieces", "trend"))

@@ -51,6 +51,17 @@ London boroughs, Welsh and Scottish council areas, Northern Irish districts (95A
 2015) and the twin's areas."""
 
 
+def nation_letter(area: str) -> str:
+    """Return the letter of the nation that an area's code is of; `not_stated` where it is none.
+
+    >>> nation_letter("E06000001"), nation_letter("95A"), nation_letter("not_stated")
+    ('E', 'N', 'not_stated')
+    """
+    if area.startswith("9"):  # Northern Irish districts before 2015 are 95A to 95Z
+        return "N"
+    return area[0] if area[1:2].isdigit() else "not_stated"
+
+
 def edition_name(first: int, last: int, geography: int) -> str:
     """Return the name of an edition from its mid-years and the year of its boundaries.
 

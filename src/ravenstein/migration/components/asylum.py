@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
-from ravenstein.core.sparse import SparseEstimate
+from ravenstein.core.sparse import SparseEstimate, together
 from ravenstein.migration.component import DIRECTIONS, Component, parameters
 
 if TYPE_CHECKING:
@@ -99,20 +99,17 @@ def _part(
         "citizenship": rows["citizenship"][kept].astype(str),
         "sex": rows["sex"][kept].astype(str),
     }
-    whole = persons[kept][:, None] * share
-    aged = []
-    for group in sorted(set(rows["age_group"][kept].tolist())):
-        of = rows["age_group"][kept] == group
-        for name, part in _INTO[group]:
-            own = {n: v[of] for n, v in labels.items()} | {"age_group": np.full(of.sum(), name)}
-            aged.append((own, whole[of] * part))
-    if not aged:
-        nobody = {n: np.zeros(0, dtype=str) for n in ("citizenship", "sex", "age_group")}
-        aged = [(nobody | {"year": np.zeros(0, dtype=np.int64)}, whole[:0])]
-    joined = {n: np.concatenate([own[n] for own, _ in aged]) for n in aged[0][0]}
-    size = joined["year"].size
-    joined |= {"direction": np.full(size, direction), "reason": np.full(size, "other")}
-    return SparseEstimate(joined, np.concatenate([values for _, values in aged]), "persons")
+    cells = SparseEstimate(labels, persons[kept][:, None] * share, "persons")
+    groups = rows["age_group"][kept]
+    aged = [
+        own.relabelled(age_group=np.full(own.count, name)).scaled(part)
+        for group in sorted(set(groups.tolist()))
+        for own in (cells.where(groups == group),)
+        for name, part in _INTO[group]
+    ]
+    joined = together(aged or [cells.relabelled(age_group=np.zeros(0, dtype=str))])
+    kind = {"direction": direction, "reason": "other"}
+    return joined.relabelled(**{n: np.full(joined.count, v) for n, v in kind.items()})
 
 
 def _refuse_gaps(rows: Columns, years: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravenstein.core.errors import MigrationError, listed
-from ravenstein.core.sparse import SparseEstimate
+from ravenstein.core.sparse import SparseEstimate, sparse
 from ravenstein.migration.component import DIRECTIONS, Component, parameters
 from ravenstein.tables.other_statistics import IRISH_AGES
 
@@ -67,16 +67,12 @@ def ireland(
     levels = april[..., None] * factor[:, :, None, None]
     part = np.array([_part(year) for year in years])[:, None, None, None]
     values = part * levels[:, :-1] + (1 - part) * levels[:, 1:]
-    places = np.indices(values.shape[:-1]).reshape(4, -1)
-    known = (DIRECTIONS, tuple(years), _SEXES, IRISH_AGES)
-    labels: dict[str, NDArray[Any]] = {
-        name: np.asarray(names)[place]
-        for name, names, place in zip(
-            ("direction", "year", "sex", "age_group"), known, places, strict=True
-        )
-    }
-    labels["country"] = np.full(places.shape[1], parameters()["irish_country"].values[-1][1])
-    cells = SparseEstimate(labels, values.reshape(-1, 1 + draws), "persons")
+    known: dict[str, Sequence[Any]] = {
+        "direction": DIRECTIONS, "year": years, "sex": _SEXES, "age_group": IRISH_AGES,
+    }  # fmt: skip
+    cells = sparse(values, known, "persons")
+    country = np.full(cells.count, parameters()["irish_country"].values[-1][1])
+    cells = cells.relabelled(country=country)
     late = tuple(y for y in years if y not in held or y + 1 not in held)
     notes = [
         {"year": y, "direction": d, "step": "years to April that are another year's",

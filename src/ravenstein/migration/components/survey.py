@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ravenstein.migration.component import Component
+from ravenstein.tables.geography import nation_letter
 
 if TYPE_CHECKING:
     from ravenstein.core.sparse import SparseEstimate
@@ -32,9 +33,6 @@ def survey(cells: SparseEstimate) -> Component:
 
 def with_nation(cells: SparseEstimate) -> SparseEstimate:
     """Return cells with the nation of their areas: its letter, or `not_stated`."""
-    area = cells.labels["area"].astype(str)
-    letter = area.astype("U1")
-    coded = np.char.isdigit(np.array([a[1:2] for a in area.tolist()], dtype=str))
-    # Northern Irish districts before 2015 are 95A to 95Z
-    nation = np.where(letter == "9", "N", np.where(coded, letter, "not_stated"))
-    return cells.relabelled(nation=nation)
+    areas, place = np.unique(cells.labels["area"].astype(str), return_inverse=True)
+    letters = np.array([nation_letter(area) for area in areas.tolist()], dtype=str)
+    return cells.relabelled(nation=letters[place.ravel()])
