@@ -181,6 +181,13 @@ class Source(_Section):
         "migration_component",
         "worker_registrations",
         "insurance_register",
+        "asylum_decisions",
+        "settlement_grants",
+        "citizenship_grants",
+        "visas_issued",
+        "nomis_ages",
+        "code_changes",
+        "outlines",
     ] = Field(
         description="File family: myeb3 (summary components of change, local authorities); "
         "myeb2 (detailed components of change, by sex and single year of age); "
@@ -190,7 +197,10 @@ class Source(_Section):
         "survey_trailers for switchers; what total migration adds to it: irish_migration, "
         "asylum_applications and returns (or home_office_applications and home_office_returns, as "
         "published), migration_component (a component of your own), worker_registrations (areas of "
-        "short-term workers) and insurance_register (to compare with); "
+        "short-term workers) and insurance_register (to compare with); other producers' counts, "
+        "shown beside: asylum_decisions, settlement_grants, citizenship_grants and visas_issued; for the "
+        "pages of areas: nomis_ages (population by sex and age), code_changes and outlines "
+        "(TopoJSON or GeoJSON); "
         "several files of a table, such as one a month, are put together"
     )
     file: _Text = Field(
@@ -207,6 +217,12 @@ class Source(_Section):
     )
     areas: Annotated[StrictInt, Field(gt=0)] | None = Field(
         None, description="Number of areas the file must have"
+    )
+    producer: str = Field(
+        "", description="Who publishes it, if not the study's producer; shown beside its figures"
+    )
+    status: str = Field(
+        "", description="Its status there, such as 'Official statistics' or 'provisional'"
     )
     ignore_columns: tuple[str, ...] = Field((), description="Unknown columns to leave out")
     columns: dict[str, str] = Field(
