@@ -14,6 +14,7 @@ from ravenstein import __version__
 from ravenstein.cli_border import border
 from ravenstein.cli_migration import migration
 from ravenstein.cli_population import population
+from ravenstein.cli_release import release
 from ravenstein.cli_twin import twin
 from ravenstein.console import (
     Progress,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(border, name="border")
 app.add_typer(population, name="population")
 app.add_typer(migration, name="migration")
+app.add_typer(release, name="release")
 app.command()(twin)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study.")]

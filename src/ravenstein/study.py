@@ -151,12 +151,24 @@ class SampleDesign(_Section):
     )
 
 
+class CalendarEntry(_Section):
+    """A day on which something is published."""
+
+    date: _Day = Field(description="The day, YYYY-MM-DD without quotes")
+    title: _Text = Field(description="What is published")
+
+
 class Release(_Section):
     """What the release's pages say of themselves."""
 
     date: _Day | None = Field(None, description="Day of publication, YYYY-MM-DD without quotes")
     next_date: _Day | None = Field(None, description="Day of the next release")
     designation: str = Field("", description="Designation, such as 'Official statistics'")
+    calendar: tuple[CalendarEntry, ...] = Field(
+        (),
+        description="Further days of the release calendar, each with date and title: "
+        "[[release.calendar]]",
+    )
 
 
 class Source(_Section):
@@ -198,7 +210,7 @@ class Source(_Section):
         "asylum_applications and returns (or home_office_applications and home_office_returns, as "
         "published), migration_component (a component of your own), worker_registrations (areas of "
         "short-term workers) and insurance_register (to compare with); other producers' counts, "
-        "shown beside: asylum_decisions, settlement_grants, citizenship_grants and visas_issued; for the "
+        "shown beside: asylum_decisions, settlement_grants, citizenship_grants, visas_issued; for "
         "pages of areas: nomis_ages (population by sex and age), code_changes and outlines "
         "(TopoJSON or GeoJSON); "
         "several files of a table, such as one a month, are put together"

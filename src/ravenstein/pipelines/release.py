@@ -12,18 +12,42 @@ import pyarrow.compute as pc
 
 from ravenstein.pipelines.population import balance_counts, published_edition
 from ravenstein.pipelines.population_by_age import check_warnings
+from ravenstein.pipelines.release_ages import area_ages
+from ravenstein.pipelines.release_areas import (
+    earlier_populations,
+    gone_areas,
+    similar_areas,
+)
+from ravenstein.pipelines.release_diff import keep_release
 from ravenstein.pipelines.release_migration import published_migration
+from ravenstein.pipelines.release_sources import (
+    coverage_rows,
+    joint_statistics,
+    recovery,
+    source_rows,
+)
+from ravenstein.pipelines.release_trails import trails
+from ravenstein.release.areas import Area, area_flows, published_areas
 from ravenstein.release.disclosure import parameters, withheld
-from ravenstein.release.site import Area, Release, pages, published_areas
+from ravenstein.release.joint import joint_view
+from ravenstein.release.outlines import Atlas, atlas
+from ravenstein.release.revisions import area_revisions, edition_revisions
+from ravenstein.release.site import Release, pages
+from ravenstein.release.sources import recovery_view, sources_view
 from ravenstein.release.survey import Survey
 from ravenstein.release.tables import PublishedTable
-from ravenstein.store.files import file_hash, schema, write_csv, write_parquet, write_text
+from ravenstein.release.trails import trail_view
+from ravenstein.store.files import file_hash, inside, schema, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
+from ravenstein.store.readers.outlines import read_outlines
+from ravenstein.tables.explorer import AREA_AGES, SIMILAR_AREAS
 from ravenstein.tables.geography import AREAS
+from ravenstein.tables.joint import JOINT_STATISTICS
 from ravenstein.tables.population import (
     POPULATION_ACCOUNT,
     POPULATION_CHECKS,
     POPULATION_EDITIONS,
+    POPULATION_ESTIMATES,
 )
 from ravenstein.tables.release import RELEASE_FILES
 from ravenstein.tables.survey_results import (
@@ -37,9 +61,11 @@ from ravenstein.tables.survey_results import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ravenstein.core.schema import Table
+    from ravenstein.release.migration import Migration
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
@@ -50,10 +76,12 @@ ADDRESS = f"{FOLDER}/index.html"
 def release(study: Study, run: Run) -> None:
     """Publish the account, a page an area, the passenger survey and total migration.
 
-    The folder `release` beside the store is replaced as a whole, when the run is complete.
+    The folder `release` beside the store is replaced as a whole, when the run is complete; the
+    data of the releases before it are kept in it.
 
     Raises:
         AccountError: If a stored account does not balance and the study does not allow it.
+        SourceError: If outlines, code changes, ages or other producers' counts cannot be read.
     """
     with run.step("Gather the release") as step:
         content = _content(study, run)
@@ -61,20 +89,33 @@ def release(study: Study, run: Run) -> None:
         step.note = areas if content.areas else "the passenger survey"
     folder = run.store.folder.parent / FOLDER
     with run.step("Write pages and tables") as step, run.new_folder(folder) as new:
-        count = 0
-        for path, text in pages(content):
-            write_text(text, new / path)
-            count += 1
         for table in content.tables:
             _write_table(table, new / "downloads")
         for area in content.areas:
             _write_table(_of_area(content.tables[0], area), new / "downloads" / "areas")
+        content = _compared(study, run, content, new, folder)
+        count = 0
+        for path, text in pages(content):
+            write_text(text, new / path)
+            count += path.endswith(".html")
         behind = [FromTable(table.name) for table in content.tables]
         behind += [FromTable(POPULATION_EDITIONS.name)] if content.areas else []
         run.write(
             RELEASE_FILES, _files(new), method=release, inputs=behind, parameters=parameters()
         )
-        step.note = f"{count} pages, {len(content.tables)} tables"
+        step.note = f"{count} pages, {len(content.tables)} tables, vintage {content.vintage}"
+
+
+def _compared(study: Study, run: Run, content: Release, new: Path, old: Path) -> Release:
+    """Number the release, keep those before it, and add what changed since the last of them."""
+    kept, found, series = keep_release(study, run, content.tables, new, old)
+    run.warnings += kept.warnings
+    if found and found.rows.num_rows:
+        write_csv(found.rows, new / "downloads" / "release_changes.csv")
+    return replace(
+        content, vintage=kept.number, difference=found, series=series,
+        warnings=(*content.warnings, *kept.warnings),
+    )  # fmt: skip
 
 
 def _files(folder: Path) -> pa.Table:
@@ -94,7 +135,13 @@ def _content(study: Study, run: Run) -> Release:
     survey, survey_tables = _survey(study, run)
     source = about.source or about.producer
     migration, migration_tables = published_migration(study, run.store, run.number, _least(study))
-    tables += [(table, rows, source) for table, rows in survey_tables + migration_tables]
+    joint, notes = joint_statistics(study, run)
+    joint_tables = [(JOINT_STATISTICS, joint)] if joint.num_rows else []
+    own = survey_tables + migration_tables + joint_tables
+    tables += [(table, rows, source) for table, rows in own]
+    traced = trails(study, run.store, run, [table for table, _, _ in tables])
+    if migration:
+        account = _with_flows(account, migration)
     return Release(
         title=about.title,
         producer=about.producer,
@@ -103,6 +150,7 @@ def _content(study: Study, run: Run) -> Release:
         designation=study.release.designation,
         date=study.release.date,
         next_date=study.release.next_date,
+        calendar=tuple(entry.model_dump() for entry in study.release.calendar),
         simulated=about.simulated,
         code_version=code_version(),
         tables=tuple(
@@ -113,8 +161,23 @@ def _content(study: Study, run: Run) -> Release:
         warnings=tuple(w for w in run.warnings if not w.startswith("Total migration")),
         survey=survey,
         migration=migration,
+        joint=joint_view(joint.to_pylist(), notes),
+        sources=sources_view(
+            source_rows(study, run.store, run.number), coverage_rows(study, run.store, run.number)
+        ),
+        recovery=recovery_view(
+            recovery(study, run.store, run.number), [source.kind for source in study.sources]
+        ),
+        trails={trail["table"]: trail_view(trail) for trail in traced},
         **account,
     )
+
+
+def _with_flows(account: dict[str, Any], migration: Migration) -> dict[str, Any]:
+    """Add total migration to the areas that it has figures of."""
+    areas = account.get("areas", ())
+    flows = area_flows(migration.flows, {area.code: area.level for area in areas})
+    return account | {"areas": tuple(replace(a, flows=flows.get(a.code, ())) for a in areas)}
 
 
 def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, pa.Table, str]]]:
@@ -139,18 +202,57 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
         run.warnings += [w for w in check_warnings(run) if w not in run.warnings]
     source = study.study.source or study.study.producer
     one, every = (f"{source} Edition{what}" for what in (f" {edition}", "s: all"))
+    similar, ages = similar_areas(study, run), area_ages(study, run)
+    estimates, every_area = (
+        run.store.collect(run.read(table)) for table in (POPULATION_ESTIMATES, AREAS)
+    )
+    more: dict[str, Mapping[str, Any]] = {
+        "earlier": earlier_populations(study, run),
+        "similar": _nearest(similar),
+        "ages": ages,
+        "revised": area_revisions(estimates, every_area),
+    }
+    shown = published_areas(areas.to_pylist(), account.to_pylist(), more)
     content = {
         "edition": edition,
         "geography": geography.edition,
-        "areas": published_areas(areas.to_pylist(), account.to_pylist()),
+        "areas": shown,
+        "gone": tuple(gone_areas(study, run)),
+        "atlas": _atlas(study, shown),
         "checks": tuple(checks.to_pylist()),
         "editions": tuple(editions),
+        "revisions": edition_revisions(estimates, every_area, editions),
     }
-    return content, [
+    tables = [
         (POPULATION_ACCOUNT, account, one),
         (AREAS, areas, one),
         (POPULATION_CHECKS, checks, every),
+        (SIMILAR_AREAS, similar, one),
     ]
+    if ages:
+        rows = run.store.collect(run.read(AREA_AGES).sort(*AREA_AGES.grain))
+        tables.append((AREA_AGES, rows, source))
+    return content, tables
+
+
+def _nearest(rows: pa.Table) -> dict[str, tuple[str, ...]]:
+    """Return the areas similar to each, the nearest first."""
+    found: dict[str, list[str]] = {}
+    for row in rows.sort_by([("area", "ascending"), ("rank", "ascending")]).to_pylist():
+        found.setdefault(row["area"], []).append(row["other"])
+    return {area: tuple(others) for area, others in found.items()}
+
+
+def _atlas(study: Study, areas: Sequence[Area]) -> Atlas:
+    """Return the outlines of the published areas, in their order; tiles where there are none."""
+    _, geography = study.published
+    outlines: dict[str, Any] = {}
+    for source in study.of_kind("outlines"):
+        path = inside(study.folder, source.file, study.data_folders)
+        outlines |= read_outlines(path, source.file, geography.edition)
+    local = [area for area in areas if area.level == "local_authority"]
+    ordered = sorted(local, key=lambda area: (area.parents[-1][1], area.name))
+    return atlas(outlines, [area.code for area in ordered])
 
 
 def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa.Table]]]:

@@ -115,9 +115,7 @@ def published_migration(
             chosen = chosen.filter(pc.equal(chosen["year"], pc.max(chosen["year"])))
         return tuple(chosen.to_pylist())
 
-    year = pc.max(flows["year"])
-    shown = flows.filter(pc.or_(pc.equal(flows["by"], ALL), pc.equal(flows["year"], year)))
-    page = tuple(shown.to_pylist())
+    page = tuple(flows.to_pylist())
     changes, sources = rows(MIGRATION_CHANGES), rows(MIGRATION_SOURCES)
     found = Migration(
         headline=headline(page, changes, sources, study.migration.headline),

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _KINDS = ("file", "parameter", "study", "table", "method", "code", "engine")
 _VINTAGE = "vintage"
+Behind = dict[tuple[str, str], set[str]]
+"""What is recorded behind a write: values by kind and name."""
 
 
 @dataclass(frozen=True)
@@ -198,18 +200,31 @@ def _rows(store: Store, table: Table, vintage: Vintage, columns: list[str]) -> p
 
 def _differences(store: Store, before: Vintage, after: Vintage) -> Iterator[Difference]:
     """Yield what is recorded to differ in any step behind two writes."""
-    sides = [_behind(store, vintage.write) for vintage in (before, after)]
+    old, new = behind(store, before.write, after.write)
     for kind in _KINDS:
         if kind == "study":
             yield from _study_lines(store, before, after)
-        for name in sorted({name for side in sides for of, name in side if of == kind}):
-            old, new = (", ".join(sorted(side.get((kind, name), ()))) for side in sides)
-            if old != new:
-                yield Difference(kind, name, old, new)
+        yield from unlike(old, new, kind)
 
 
-def _behind(store: Store, write: int) -> dict[tuple[str, str], set[str]]:
-    """Return all that is recorded behind a write, through every step: values by kind and name."""
+def unlike(old: Behind, new: Behind, kind: str) -> Iterator[Difference]:
+    """Yield the things of a kind that are not the same behind two writes, by name."""
+    for name in sorted({name for side in (old, new) for of, name in side if of == kind}):
+        before, after = (", ".join(sorted(side.get((kind, name), ()))) for side in (old, new))
+        if before != after:
+            yield Difference(kind, name, before, after)
+
+
+def behind(store: Store, *writes: int) -> list[Behind]:
+    """Return all that is recorded behind each of some writes, through every step.
+
+    Args:
+        store: The open store.
+        writes: Numbers of the writes.
+
+    Returns:
+        For each write its values by kind and name; kinds as in `Difference`, but no study.
+    """
     inputs = defaultdict(list)
     for of, *entry in store.connection.execute(
         "SELECT write, kind, name, from_write, sha256 FROM provenance.inputs"
@@ -222,7 +237,11 @@ def _behind(store: Store, write: int) -> dict[tuple[str, str], set[str]]:
             "FROM provenance.writes JOIN provenance.runs USING (run)"
         ).fetchall()
     }
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    return [_of_write(write, steps, inputs) for write in writes]
+
+
+def _of_write(write: int, steps: dict[int, Any], inputs: dict[int, Any]) -> Behind:
+    found: Behind = defaultdict(set)
     waiting, seen = [write], set()
     while waiting:
         if (one := waiting.pop()) in seen:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ravenstein import __version__
 from ravenstein.core.parameters import text_hash
+from ravenstein.core.seeds import step_generator
 from ravenstein.store.database import memory_store
 from ravenstein.store.files import (
     as_declared,
@@ -23,6 +24,8 @@ from ravenstein.store.files import (
 )
 from ravenstein.tables.dictionary import TABLES, declared
 from ravenstein.twin.country import Counts, block, summary
+from ravenstein.twin.geography import areas
+from ravenstein.twin.outlines import outlines
 from ravenstein.twin.sources.passenger_survey import design
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 COMPONENTS_FILE = "views/components_of_change.csv"
 DETAIL_FILE = "views/detailed_components.csv"
+OUTLINES_FILE = "views/outlines.geojson"
 _FACTS = "twin.json"
 _OWN = ("views", "truth", _FACTS)
 
@@ -66,6 +70,8 @@ def make_twin(
             total.add(counts)
             told(done, blocks)
         _write(waiting, summary(settings, seed, design(settings, seed), total), "{}", checked=True)
+        drawn = outlines(areas(settings.scale.areas), step_generator(seed, "twin/outlines"))
+        write_text(drawn, waiting / OUTLINES_FILE)
         facts = {
             "scale": settings.scale.name,
             "seed": seed,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
-from ravenstein.release import charts, words
+from ravenstein.release import words
+from ravenstein.release.charts.migration import trend_chart, waterfall_chart
 from ravenstein.release.headline import FLOW_NAMES, Headline, Row
 from ravenstein.tables.border import SEX
 from ravenstein.tables.migration import COMPONENTS
@@ -54,8 +53,7 @@ class Migration:
 
     Args:
         headline: The headline.
-        flows: Rows of `migration_flows` as they are published: of everybody all years, of groups
-            the last year.
+        flows: Rows of `migration_flows` as they are published.
         changes: Rows of `migration_changes`.
         trend: Rows of `migration_trend`.
         sources: Rows of `migration_sources`.
@@ -160,7 +158,7 @@ def _weight(given: Migration) -> str:
     return words.years_sentence(head.year, trend[0] if trend else None, (count, len(net)), of)
 
 
-def _series_charts(given: Migration) -> list[tuple[str, Markup]]:
+def _series_charts(given: Migration) -> list[tuple[str, str]]:
     """Return a chart of each flow on one scale; none of a single year."""
     years = given.headline.years
     if len(years) < 2:
@@ -172,11 +170,11 @@ def _series_charts(given: Migration) -> list[tuple[str, Markup]]:
     for flow, title in FLOW_NAMES.items():
         values = [{n: flows[flow][n] for n in names} for flows in years.values()]
         trend = [{n: r[n] for n in ("year", "persons")} for r in given.trend if r["flow"] == flow]
-        found.append((title, Markup(charts.trend_chart(values, trend, reach))))
+        found.append((title, trend_chart(values, trend, reach)))
     return found
 
 
-def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tuple[str, Markup]]:
+def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tuple[str, str]]:
     """Return a chart of how the components of the last year add up, for each direction."""
     found = []
     for flow in ("immigration", "emigration"):
@@ -196,7 +194,7 @@ def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tu
                 }
             )  # fmt: skip
             reached = start + value
-        found.append((FLOW_NAMES[flow], Markup(charts.waterfall_chart(values))))
+        found.append((FLOW_NAMES[flow], waterfall_chart(values)))
     return found
 
 
@@ -229,16 +227,26 @@ def _groups(rows: Sequence[Row], year: int, nation: str) -> list[Row]:
     """Return the groups of each breakdown in the last year."""
     found = []
     chosen = [r for r in rows if (r["year"], r["nation"], r["component"]) == (year, nation, _TOTAL)]
-    for by, (title, head, labels) in GROUPS.items():
+    for by, (title, head, _) in GROUPS.items():
         cells: dict[str, dict[str, Row]] = {}
         for row in chosen:
             if row["by"] == by:
                 cells.setdefault(row["category"], {})[row["flow"]] = row
-        order = [c for c in labels if c in cells] + sorted(c for c in cells if c not in labels)
-        if order:
-            named = [(labels.get(c) or _named(c), cells[c]) for c in order]
+        if cells:
+            named = [(name, cells[code]) for code, name in group_labels(by, cells).items()]
             found.append({"title": title, "head": head, "rows": named})
     return found
+
+
+def group_labels(by: str, categories: Iterable[str]) -> dict[str, str]:
+    """Return the names of a breakdown's categories by code, in their order.
+
+    >>> group_labels("age_sex", ["16-24/M", "16-24/F"])
+    {'16-24/F': '16–24, female', '16-24/M': '16–24, male'}
+    """
+    labels, found = GROUPS[by][2], set(categories)
+    order = [c for c in labels if c in found] + sorted(found - set(labels))
+    return {code: labels.get(code) or _named(code) for code in order}
 
 
 def _named(category: str) -> str:

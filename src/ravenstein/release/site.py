@@ -1,12 +1,13 @@
-"""The release's pages: a landing page, a page an area, data and quality.
+"""The release's pages: bulletin, areas, migration, survey, other producers, quality, trails, data.
 
-Pages open from disk: no page needs a network, a server or JavaScript. The same inputs give the
-same bytes.
+Pages open from disk: none needs a network or a server, and only search, comparison and the evidence
+form need JavaScript. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -14,81 +15,42 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ravenstein.release import charts, words
+from ravenstein.release import scripts, words
+from ravenstein.release.areas import area_data, area_view, gone_view
+from ravenstein.release.bulletin import bulletin_view
+from ravenstein.release.evidence import evidence_template, evidence_view
+from ravenstein.release.explorer import explorer_view
+from ravenstein.release.maps import area_map
 from ravenstein.release.migration import total_view
+from ravenstein.release.revisions import revisions_view
 from ravenstein.release.survey import design_view, quality_view, survey_view
+from ravenstein.release.vintages import change_words, changes_view
+from ravenstein.release.volume import volume_view
 from ravenstein.tables.geography import LEVELS
 from ravenstein.tables.population import ACCOUNT_STATUS, CHECKS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
+
+    from ravenstein.release.areas import Area
     from ravenstein.release.migration import Migration
+    from ravenstein.release.outlines import Atlas
+    from ravenstein.release.revisions import EditionRevisions
     from ravenstein.release.survey import Survey
     from ravenstein.release.tables import PublishedTable
+    from ravenstein.release.vintages import ReleaseDifference
 
 Row = dict[str, Any]
-ASSETS = ("style.css", "filter.js")
-
-
-@dataclass(frozen=True)
-class Area:
-    """An area and its account, a row a year in order.
-
-    Args:
-        code: Area code.
-        name: Name.
-        level: Level, a code of `LEVELS`.
-        parents: Codes and names of the state and nation it lies in, widest first.
-        account: Rows of `population_account` of the published years.
-    """
-
-    code: str
-    name: str
-    level: str
-    parents: tuple[tuple[str, str], ...]
-    account: tuple[Row, ...]
-
-    @property
-    def first(self) -> int:
-        """The first mid-year: the one before the first year of flows."""
-        return int(self.account[0]["year"]) - 1
-
-    @property
-    def first_stock(self) -> int | None:
-        """Population at the first mid-year [persons], where there is a figure."""
-        stock: int | None = self.account[0]["opening"]
-        return stock
-
-    @property
-    def latest(self) -> Row:
-        """The account of the last year."""
-        return self.account[-1]
-
-    @property
-    def stocks(self) -> list[Row]:
-        """Population of each mid-year that has a figure."""
-        opening = [{"year": self.first, "population": self.first_stock}]
-        closing = [{"year": r["year"], "population": r["closing"]} for r in self.account]
-        return [row for row in opening + closing if row["population"] is not None]
-
-    @property
-    def flows(self) -> list[Row]:
-        """Components of each year in which all charted ones have figures."""
-        return [r for r in self.account if all(r[name] is not None for name in charts.PANELS)]
-
-    @property
-    def largest_residual(self) -> int:
-        """Largest absolute residual [persons]; 0 where there is none."""
-        return max(
-            (abs(r["residual"]) for r in self.account if r["residual"] is not None), default=0
-        )
+ASSETS = ("style.css", "search.js", "compare.js", "evidence.js")
+_SIZE = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
 
 
 @dataclass(frozen=True)
 class Release:
-    """Everything the pages show: population by area, passenger survey, total migration."""
+    """Everything the pages show; what a study does not have is empty and has no page."""
 
     title: str
     producer: str
@@ -97,17 +59,42 @@ class Release:
     designation: str
     date: dt.date | None
     next_date: dt.date | None
+    calendar: tuple[Row, ...]
     simulated: bool
     code_version: str
     tables: tuple[PublishedTable, ...]
     edition: str = ""
     geography: int | None = None
     areas: tuple[Area, ...] = ()
+    gone: tuple[Row, ...] = ()
+    atlas: Atlas | None = None
     checks: tuple[Row, ...] = ()
     editions: tuple[Row, ...] = ()
     warnings: tuple[str, ...] = ()
     survey: Survey | None = None
     migration: Migration | None = None
+    joint: Row | None = None
+    sources: Row | None = None
+    recovery: Row | None = None
+    trails: Mapping[str, Row] = field(default_factory=dict)
+    vintage: int = 1
+    difference: ReleaseDifference | None = None
+    revisions: EditionRevisions | None = None
+    series: pa.Table | None = None
+
+    @property
+    def map_words(self) -> str:
+        """What a reader must know of the maps."""
+        if self.atlas is None or not self.atlas.tiles:
+            return "Outlines are simplified."
+        if self.atlas.grid:
+            return "There are no outlines: each area is a tile, and its place means nothing."
+        return "Outlines are simplified; areas without an outline are tiles at the side."
+
+    @property
+    def change_words(self) -> str:
+        """What changed since the last release, in one sentence; "" for the first."""
+        return change_words(self.difference) if self.difference else ""
 
     @property
     def states(self) -> list[Area]:
@@ -126,7 +113,7 @@ class Release:
 
 
 def pages(release: Release) -> Iterator[tuple[str, str]]:
-    """Yield every page and asset of a release.
+    """Yield every page, chart, script and asset of a release.
 
     Args:
         release: What to show.
@@ -137,53 +124,93 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
     for name in ASSETS:
         asset = resources.files("ravenstein.release") / "assets" / name
         yield f"assets/{name}", asset.read_text(encoding="utf-8")
-    yield "data.html", _page("data.html", release, root="")
-    if release.areas:
-        whole = [area_view(area) for area in release.states]
-        yield "index.html", _page("index.html", release, root="", views=whole)
-        yield "quality.html", _page("quality.html", release, root="", checks=check_rows(release))
-    if release.survey:
-        view = survey_view(release.survey, {area.code: area.name for area in release.areas})
-        page = _page("survey.html", release, root="", view=view)
-        yield "survey.html" if release.areas else "index.html", page
-        view = quality_view(release.survey)
-        yield "survey-quality.html", _page("survey-quality.html", release, root="", view=view)
-        if release.survey.allocation:
-            view = design_view(release.survey)
-            yield "survey-design.html", _page("survey-design.html", release, root="", view=view)
+    names = {area.code: area.name for area in release.areas}
+    total = survey = None
     if release.migration:
-        names = {area.code: area.name for area in release.areas}
         letters = {nation.code[0]: nation.name for nation in release.nations}
-        view = total_view(release.migration, names, letters)
-        yield "migration.html", _page("migration.html", release, root="", view=view)
+        total = total_view(release.migration, names, letters)
+        yield from _page("migration.html", release, view=total)
+    if release.survey:
+        survey = survey_view(release.survey, names)
+        yield from _page("survey.html", release, view=survey)
+        yield from _page("survey-quality.html", release, view=quality_view(release.survey))
+        if release.survey.allocation:
+            yield from _page("survey-design.html", release, view=design_view(release.survey))
+    yield from _page("index.html", release, view=bulletin_view(release, total, survey))
+    yield from _page("volume.html", release, sections=volume_view(release))
+    for name in ("data.html", "methods.html"):
+        yield from _page(name, release)
+    if release.joint:
+        yield from _page("joint.html", release, view=release.joint)
+    yield from _quality(release, names)
+    if release.areas:
+        yield from _explorer(release)
+
+
+def _quality(release: Release, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the pages of quality: checks, sources, recovery, revisions, changes, trails."""
+    yield from _page("quality.html", release, checks=check_rows(release))
+    yield from _page("sources.html", release, view=release.sources)
+    if release.recovery:
+        yield from _page("recovery.html", release, view=release.recovery)
+    changes = changes_view(release.difference, number=release.vintage, names=names)
+    yield from _page("changes.html", release, view=changes)
+    view = revisions_view(release.revisions, release.series, names)
+    yield from _page("revisions.html", release, view=view)
+    for table, trail in release.trails.items():
+        yield from _page(f"trail/{table}.html", release, template="trail.html", view=trail)
+
+
+def _explorer(release: Release) -> Iterator[tuple[str, str]]:
+    """Yield the pages of areas, and what search and comparison need."""
+    by_code = {area.code: area for area in release.areas}
+    names = {area.code: area.name for area in release.areas}
+    yield from _page("areas.html", release, view=explorer_view(release))
+    yield from _scripts(release)
     for area in release.areas:
-        page = _page("area.html", release, root="../", view=area_view(area))
-        yield f"areas/{area.code}.html", page
+        chosen = [one.code for one in members(release, area)]
+        drawn = ""
+        if release.atlas:
+            drawn = area_map(release.atlas, chosen, area.similar, names=names, label=area.name)
+        view = area_view(area, by_code)
+        path = f"areas/{area.code}.html"
+        yield from _page(path, release, template="area.html", view=view, map=drawn)
+        yield f"data/{area.code}.js", scripts.area_script(area_data(area))
+    for row in release.gone:
+        path = f"areas/{row['code']}.html"
+        yield from _page(path, release, template="gone.html", gone=gone_view(row))
 
 
-def area_view(area: Area) -> Row:
-    """Return what an area's page shows: its sentences, charts and table."""
-    row, stocks, flows = area.latest, area.stocks, area.flows
-    moves = [
-        words.natural_sentence(row["births"], row["deaths"]),
-        words.flow_sentence(row["international_net"], "net international migration"),
-    ]
-    if area.level != "state":
-        moves.insert(
-            1, words.flow_sentence(row["internal_net"], "net migration within the country")
-        )
-    return {
-        "area": area,
-        "headline": words.population_sentence(row["year"], row["opening"], row["closing"]),
-        "since": words.since_sentence(area.first, area.first_stock, row["closing"]),
-        "moves": "; ".join(moves) + ".",
-        "population_chart": Markup(charts.population_chart(stocks)) if len(stocks) > 1 else "",
-        "components_chart": Markup(charts.components_chart(flows)) if flows else "",
-        "quality": words.quality_sentence(
-            [r["status"] for r in area.account], area.largest_residual
-        ),
-        "has_gross": any(r["internal_in"] is not None for r in area.account),
+def _scripts(release: Release) -> Iterator[tuple[str, str]]:
+    """Yield search, comparison and the evidence form: their pages and what they load."""
+    index = [
+        {"code": a.code, "name": a.name, "level": a.level,
+         "nation": a.parents[-1][1] if a.level == "local_authority" else ""}
+        for a in release.areas
+    ]  # fmt: skip
+    yield "assets/areas.js", scripts.search_script(index, release.gone)
+    yield "assets/vega.js", scripts.vega_bundle()
+    yield "assets/compare-spec.js", scripts.compare_spec()
+    yield from _page("compare.html", release)
+    first = release.areas[0]
+    facts = {
+        "title": release.title,
+        "edition": release.edition,
+        "vintage": str(release.vintage),
+        "date": release.date.isoformat() if release.date else "",
     }
+    years = list(range(first.first, first.latest["year"] + 1))
+    yield from _page("evidence.html", release, form=evidence_view(facts, years, release.contact))
+    yield "assets/evidence-template.json", evidence_template(facts)
+
+
+def members(release: Release, area: Area) -> list[Area]:
+    """Return the local authorities that an area is, or is made of."""
+    if area.level == "local_authority":
+        return [area]
+    if area.level == "nation":
+        return release.within(area)
+    return [one for nation in release.nations for one in release.within(nation)]
 
 
 def check_rows(release: Release) -> list[Row]:
@@ -203,8 +230,24 @@ def check_rows(release: Release) -> list[Row]:
     ]
 
 
-def _page(template: str, release: Release, *, root: str, **context: Any) -> str:
-    return _environment().get_template(template).render(release=release, root=root, **context)
+def _page(
+    path: str, release: Release, *, template: str = "", **context: Any
+) -> Iterator[tuple[str, str]]:
+    """Yield a page, and the charts it shows as files beside it."""
+    root = "../" * path.count("/")
+    charts: dict[str, str] = {}
+
+    def picture(svg: str, name: str, alt: str) -> Markup:
+        charts[f"charts/{name}.svg"] = svg
+        found = _SIZE.search(svg)
+        size = found.groups() if found else ("", "")
+        return Markup('<img src="{}charts/{}.svg" alt="{}" width="{}" height="{}">').format(
+            root, name, alt, *size
+        )
+
+    page = _environment().get_template(template or path)
+    yield path, page.render(release=release, root=root, path=path, picture=picture, **context)
+    yield from charts.items()
 
 
 @cache
@@ -221,39 +264,9 @@ def _environment() -> Environment:
         "rounded": words.rounded,
         "signed": words.signed,
         "weight": words.weight,
+        "day": words.day,
         "level": LEVELS.labels.__getitem__,
         "status": ACCOUNT_STATUS.labels.__getitem__,
     }
     environment.globals |= {"per_cent": words.per_cent, "between": words.between}
     return environment
-
-
-def published_areas(areas: Sequence[Row], account: Sequence[Row]) -> tuple[Area, ...]:
-    """Join areas and their accounts.
-
-    Args:
-        areas: Rows of `areas` of the published edition.
-        account: Rows of `population_account` of that edition and the period, in order of year.
-
-    Returns:
-        The areas: states first, then nations, then local authorities.
-    """
-    names = {row["area"]: row["name"] for row in areas}
-    by_area: dict[str, list[Row]] = {}
-    for row in account:
-        by_area.setdefault(row["area"], []).append(row)
-    order = {"state": 0, "nation": 1, "local_authority": 2}
-    return tuple(
-        Area(
-            row["area"],
-            row["name"],
-            row["level"],
-            tuple(
-                (code, names[code])
-                for code in (row["state"], row["nation"])
-                if code is not None and code != row["area"]
-            ),
-            tuple(by_area[row["area"]]),
-        )
-        for row in sorted(areas, key=lambda row: (order[row["level"]], row["area"]))
-    )

@@ -8,9 +8,9 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
-from ravenstein.release import charts, words
+from ravenstein.release import words
+from ravenstein.release.charts.migration import flow_chart
+from ravenstein.release.charts.survey import cells_chart, frontier_chart, weights_chart
 from ravenstein.release.headline import FLOW_NAMES, Row
 from ravenstein.tables.border import SEX
 from ravenstein.tables.passenger_survey import CITIZENSHIPS, COUNTRIES, REASONS
@@ -91,7 +91,7 @@ def survey_view(survey: Survey, areas: Mapping[str, str]) -> Row:
     }
 
 
-def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, Markup]]:
+def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return a chart of each flow over whole years; one of some months would look like a fall."""
     whole = [row for row in rows if row["months"] == 12 and row["lower"] is not None]
     reach = min([0.0, *(r["lower"] for r in whole)]), max([0.0, *(r["upper"] for r in whole)])
@@ -104,9 +104,7 @@ def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, Markup]]:
         for shown in FLOW_NAMES.values()
     }
     return [
-        (shown, Markup(charts.flow_chart(values, reach)))
-        for shown, values in series.items()
-        if len(values) > 1
+        (shown, flow_chart(values, reach)) for shown, values in series.items() if len(values) > 1
     ]
 
 
@@ -156,8 +154,8 @@ def quality_view(survey: Survey) -> Row:
             (every[0]["final"], every[0]["times_median"]),
         ),
         "stages": stages,
-        "weights_chart": Markup(charts.weights_chart([s["spread"] for s in stages])),
-        "cells_chart": Markup(charts.cells_chart([row for s in stages for row in s["sizes"]])),
+        "weights_chart": weights_chart([s["spread"] for s in stages]),
+        "cells_chart": cells_chart([row for s in stages for row in s["sizes"]]),
         "extremes": [
             (title, [row for row in survey.extremes if row["among"] == among])
             for among, title in (("migrants", "Among migrants"), ("all", "Among all interviews"))
@@ -198,7 +196,7 @@ def design_view(survey: Survey) -> Row:
             (present["net"], best["net"]),
             (best["cost"] / present["cost"], enough["cost"] / present["cost"] if enough else None),
         ),
-        "chart": Markup(charts.frontier_chart(points, [here])),
+        "chart": frontier_chart(points, [here]),
         "designs": [("Present", present), ("Proposed", best)]
         + ([("Least cost for the present error", enough)] if enough else []),
         "routes": rows,

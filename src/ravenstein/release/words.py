@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Sequence
 
 MISSING = "not available"
@@ -158,6 +159,58 @@ def change_sentence(what: str, change: dict[str, Any]) -> str:
         f"{start} in {change['compared_with']} (95% interval {bounds}): {end}. The smallest "
         f"change that would have been found, with a probability of 80%, is {least}."
     )
+
+
+def short_change(change: dict[str, Any]) -> str:
+    """Say a change, and whether it is significant, in few words.
+
+    >>> short_change({"difference": -12.0, "compared_with": "2011", "significant": False})
+    '−12 on 2011, not significant'
+    """
+    sure = "significant" if change["significant"] else "not significant"
+    return f"{signed(rounded(change['difference']))} on {change['compared_with']}, {sure}"
+
+
+def rank_sentence(what: str, place: int | None, count: int) -> str:
+    """Say which place an area has among similar ones.
+
+    >>> rank_sentence("Net migration", 2, 16)
+    'Net migration for each 1,000 people is 2nd of 16 similar areas.'
+    """
+    if place is None:
+        return f"{what} is not available here."
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(
+        place % 10, "th"
+    )  # fmt: skip
+    at = "highest" if place == 1 else "lowest" if place == count else f"{place}{ending}"
+    return f"{what} for each 1,000 people is {at} of {count} similar areas."
+
+
+def revised_sentence(editions: int, largest: float) -> str:
+    """Say by how much earlier editions of an area's populations were revised.
+
+    Args:
+        editions: Number of earlier editions.
+        largest: Largest relative revision of a year's population, first edition to latest.
+
+    >>> revised_sentence(2, 0.0312)
+    'Populations of the 2 earlier editions were revised by up to 3.1%.'
+    """
+    which = "the earlier edition" if editions == 1 else f"the {editions} earlier editions"
+    if not largest:
+        return f"Populations of {which} have not been revised."
+    share = "less than 0.1%" if largest < 0.001 else f"up to {100 * largest:.1f}%"
+    return f"Populations of {which} were revised by {share}."
+
+
+def day(date: dt.date) -> str:
+    """Return a date as it is written in text.
+
+    >>> import datetime as dt
+    >>> day(dt.date(2015, 5, 21))
+    '21 May 2015'
+    """
+    return f"{date.day} {date:%B %Y}"
 
 
 def provisional_sentence(years: Sequence[int]) -> str:

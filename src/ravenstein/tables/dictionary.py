@@ -8,7 +8,9 @@ from ravenstein.core.errors import StoreError, nearest
 from ravenstein.tables import (
     border,
     census,
+    explorer,
     geography,
+    joint,
     labour_force,
     migration,
     other_statistics,
@@ -30,8 +32,10 @@ _ALL = (
     geography.AREAS,
     *population.TABLES,
     *population_by_age.TABLES,
+    *explorer.TABLES,
     *registers.TABLES,
     *other_statistics.TABLES,
+    joint.JOINT_STATISTICS,
     *census.TABLES,
     *labour_force.TABLES,
     *passenger_survey.TABLES,
@@ -41,7 +45,7 @@ _ALL = (
     *revisions.TABLES,
     *border.TABLES,
     *truth.TABLES,
-    release.RELEASE_FILES,
+    *release.TABLES,
 )
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 

@@ -14,6 +14,7 @@ from ravenstein.twin.geography import routes
 from ravenstein.twin.homes import addresses, homes
 from ravenstein.twin.journeys import journeys
 from ravenstein.twin.names import names
+from ravenstein.twin.outlines import code_changes
 from ravenstein.twin.people import (
     BIRTH_COUNTRIES,
     CITIZENSHIPS,
@@ -193,6 +194,7 @@ def summary(
         ("detailed_components", detailed_components),
     ):
         tables[name] = view(settings, known, counts.population, counts.components)
+    tables["code_changes"] = code_changes(known, scale.first)
     return tables
 
 

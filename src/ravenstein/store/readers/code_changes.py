@@ -82,6 +82,28 @@ def read_code_changes(path: Path, shown: str) -> pa.Table:
     )
 
 
+def read_code_names(path: Path, shown: str) -> dict[str, str]:
+    """Return the names of the codes in a table of changes of area codes, where it gives them.
+
+    Args:
+        path: The CSV file, as `read_code_changes` takes it.
+        shown: Its name in messages.
+
+    Raises:
+        SourceError: If it is not such a table.
+    """
+    columns, table = read_columns(path, shown, _LAYOUT)
+    plain = [name.lower() for name in columns.names]
+    found: dict[str, str] = {}
+    for key, name in (("old", "oldnm"), ("new", "newnm")):
+        if name in plain:
+            codes, names = (
+                _texts(table, place) for place in (columns.places[key], plain.index(name))
+            )
+            found |= {code: given for code, given in zip(codes, names, strict=True) if given}
+    return found
+
+
 def _texts(table: TextTable, place: int) -> list[str]:
     texts, index = table.distinct(place)
     return [texts[at] for at in index]

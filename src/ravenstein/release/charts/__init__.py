@@ -1,0 +1,1 @@
+"""Charts: Altair specifications, drawn as SVG without a browser or a network."""
