@@ -1,27 +1,34 @@
 """The release as a person meets it: opened from disk in Chromium, wide and narrow."""
 
-import os
-import shutil
+import re
 
 import pytest
 from tests.studies import bundled_study
 
-CHROMIUM = os.environ.get("RAVENSTEIN_CHROMIUM") or shutil.which("chromium")
 WIDTHS = (1220, 390)
 PAGES = (
     "index.html",
+    "areas.html",
     "areas/Z02000001.html",
+    "areas/X92000001.html",
     "areas/X06000005.html",
-    "data.html",
-    "quality.html",
+    "areas/X06000901.html",
+    "compare.html",
+    "evidence.html",
     "migration.html",
     "survey.html",
     "survey-quality.html",
     "survey-design.html",
-)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed (or set RAVENSTEIN_CHROMIUM)"
+    "joint.html",
+    "volume.html",
+    "data.html",
+    "methods.html",
+    "quality.html",
+    "sources.html",
+    "recovery.html",
+    "revisions.html",
+    "changes.html",
+    "trail/migration_flows.html",
 )
 
 
@@ -51,28 +58,9 @@ def site(tmp_path_factory):
     return folder / "release"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(quiet))
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture(params=WIDTHS)
-def page(request, browser):
-    with browser.new_context(viewport={"width": request.param, "height": 900}) as context:
-        page = context.new_page()
-        page.problems = []
-        page.on("console", lambda message: page.problems.append(message.text))
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("request", lambda request: page.problems.append(request.url)
-                if not request.url.startswith("file:") else None)  # fmt: skip
-        yield page
+def page(request, opened):
+    return opened(request.param)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -80,21 +68,75 @@ def test_a_page_opens_from_disk_fits_and_is_accessible(site, page, path):
     from axe_playwright_python.sync_playwright import Axe
 
     page.goto((site / path).as_uri())
-    if path == "migration.html":
-        page.locator("details").evaluate_all("all => all.forEach(d => d.open = true)")
+    page.locator("details").evaluate_all("all => all.slice(0, 12).forEach(d => d.open = true)")
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1], "nothing is wider than the window"
     assert page.locator("h1").count() == 1
     assert page.evaluate("getComputedStyle(document.querySelector('.top')).backgroundColor") == (
         "rgb(18, 67, 109)"
     ), "the stylesheet is applied under the content security policy"
+    broken = "all => all.filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+    assert page.locator("img").evaluate_all(broken) == []
     assert page.problems == []
     found = Axe().run(page).response["violations"]
     assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
 
 
-def test_the_list_of_areas_is_filtered_as_one_types(site, page):
+def test_every_link_leads_to_a_page_or_a_file_of_the_release(site):
+    wrong = []
+    for path in sorted(site.rglob("*.html")):
+        found = re.findall(r'(?:href|src)="([^"]*)"', path.read_text())
+        for link in set(found):
+            name, _, anchor = link.partition("#")
+            target = (path.parent / name).resolve() if name else path
+            if link.startswith(("mailto:", "data:")):
+                continue
+            exists = target.is_file() and target.is_relative_to(site.resolve())
+            script = anchor.startswith(("area=", "areas="))  # read by the page's script
+            if not exists or (anchor and not script and f'id="{anchor}"' not in target.read_text()):
+                wrong.append((path.name, link))
+    assert wrong == []
+
+
+def test_an_area_page_is_small_and_paints_soon(site, page):
+    path = site / "areas/X06000005.html"
+    parts = re.findall(r'src="../(charts/[^"]*)"', path.read_text())
+    assert len(parts) == 5
+    assert path.stat().st_size + sum((site / part).stat().st_size for part in parts) < 300_000
+    page.goto(path.as_uri())
+    painted = "performance.getEntriesByName('first-contentful-paint').map(e => e.startTime)[0]"
+    page.wait_for_function(painted)
+    assert page.evaluate(painted) < 1000
+
+
+def test_search_finds_an_area_and_a_code_no_longer_in_use(site, page):
     page.goto((site / "index.html").as_uri())
+    page.get_by_role("combobox").fill("isley")
+    names = page.get_by_role("option").all_inner_texts()
+    assert any("abolished" in name for name in names)
+    page.get_by_role("combobox").fill("EASTHOLM")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/areas/X06000005.html")
+    assert page.problems == []
+
+
+def test_the_keyboard_alone_reaches_everything_on_an_area_page(site, page):
+    page.goto((site / "areas/X06000005.html").as_uri())
+    wanted = page.locator("a[href], input, summary, [tabindex='0']").evaluate_all(
+        "all => all.filter(e => e.checkVisibility()).length"
+    )
+    seen = set()
+    for _ in range(wanted + 5):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate(
+            "[...document.querySelectorAll('*')].indexOf(document.activeElement)"
+        ))  # fmt: skip
+    assert len(seen) >= wanted
+
+
+def test_the_list_of_areas_is_filtered_as_one_types(site, page):
+    page.goto((site / "areas.html").as_uri())
     visible = page.locator("ul.areas li:visible")
     assert visible.count() == 20
     page.get_by_label("Find a local authority").fill("QUILL")
@@ -107,9 +149,18 @@ def test_the_list_of_areas_is_filtered_as_one_types(site, page):
     assert page.problems == []
 
 
-def test_everything_is_there_without_javascript(site, browser):
-    with browser.new_context(java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto((site / "index.html").as_uri())
-        assert page.locator("ul.areas li:visible").count() == 20
-        assert page.get_by_label("Find a local authority").is_hidden()
+def test_two_areas_are_compared_on_one_chart_and_in_a_table(site, page):
+    page.goto((site / "compare.html").as_uri() + "#areas=X06000005,Y06000003&measure=index")
+    page.locator("#chart svg").wait_for()
+    assert page.locator("#body tr").count() == 14
+    assert page.problems == []
+
+
+def test_everything_is_there_without_javascript(site, opened):
+    page = opened(java_script_enabled=False)
+    page.goto((site / "areas.html").as_uri())
+    assert page.locator("ul.areas li:visible").count() == 20
+    assert page.get_by_label("Find a local authority").is_hidden()
+    page.goto((site / "areas/X06000005.html").as_uri())
+    assert page.get_by_role("link", name="Find an area").is_visible()
+    assert page.get_by_role("table", name="How each mid-year population").is_visible()

@@ -108,6 +108,7 @@ def test_some_groups_of_views_only(tmp_path):
     assert found == {
         "border_movements", "census_records", "coverage_survey_records",
         "coverage_survey_sample.parquet", "components_of_change.csv", "detailed_components.csv",
+        "outlines.geojson", "code_changes.csv",
     }  # fmt: skip
     # the same people and records, whatever else is seen of them
     tiny(tmp_path / "whole")

@@ -326,8 +326,9 @@ def source_rows(study: Study, store: Store, run: int) -> list[Row]:
     """
     behind = store.connection.execute(
         "SELECT w.table_name, i.name, i.sha256, i.rows, i.applies FROM provenance.inputs i "
-        "JOIN provenance.writes w USING (write) WHERE w.run = ? AND i.kind = 'file' "
-        "ORDER BY write, position",
+        "JOIN provenance.writes w USING (write) WHERE i.kind = 'file' AND w.write IN (SELECT "
+        "max(write) FROM provenance.writes JOIN provenance.runs USING (run) "
+        "WHERE run = ? OR status = 'complete' GROUP BY table_name) ORDER BY write, position",
         [run],
     ).fetchall()
     rows = []

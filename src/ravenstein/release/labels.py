@@ -88,7 +88,7 @@ def lines(rings: Sequence[Ints], box: Rectangle, high: float) -> list[tuple[floa
     reach = np.where(crosses, x + (level - y) / np.where(crosses, v - y, 1) * (u - x), np.inf)
     at = np.arange(left + _STEP / 2, right, _STEP)
     inside = np.array([np.searchsorted(row, at) % 2 == 1 for row in np.sort(reach)])
-    whole = np.asarray(inside.reshape(-1, 3, at.size).all(axis=1))
+    whole = np.asarray(inside.reshape(len(_LINES), 3, at.size).all(axis=1))
     found = []
     for middle, free in zip(middles[:, 0].tolist(), whole, strict=True):
         ends = np.flatnonzero(np.diff(free, prepend=False, append=False))

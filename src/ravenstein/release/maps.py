@@ -70,17 +70,7 @@ def area_map(
     window = _window(atlas, codes)
     scale = _WIDE / (window[2] - window[0])
     rings = _in_view(atlas, window, scale, 2.5)
-    groups: dict[str, list[Ints]] = {LAND: [], ALIKE: [], CHOSEN: []}
-    alike = {*similar} - {*codes}
-    for area, found in rings.items():
-        name = atlas.areas[area]
-        groups[CHOSEN if name in codes else ALIKE if name in alike else LAND] += found
-    edges = {LAND: EDGE, ALIKE: CHOSEN, CHOSEN: EDGE}
-    parts = [
-        f'<path fill="{fill}" stroke="{edges[fill]}" stroke-width="2.5" d="{_path(found)}"/>'
-        for fill, found in groups.items()
-        if found
-    ]
+    parts = [_filled(atlas, rings, {*codes}, {*similar})]
     inside = _seen(atlas.box(codes), window, scale)
     share = (window[2] - window[0]) * (window[3] - window[1]) / math.prod(atlas.size)
     corner = None
@@ -99,6 +89,22 @@ def area_map(
         f' width="{_WIDE // 2}" height="{_HIGH // 2}" role="img" fill-rule="evenodd"'
         f' stroke-linejoin="round"><title>{title}</title>'
         f'<rect width="{_WIDE}" height="{_HIGH}" fill="#FFFFFF"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _filled(
+    atlas: Atlas, rings: Mapping[int, list[Ints]], chosen: set[str], alike: set[str]
+) -> str:
+    """Return the areas in view in three colours: those chosen, those like them and the others."""
+    groups: dict[str, list[Ints]] = {LAND: [], ALIKE: [], CHOSEN: []}
+    for area, found in rings.items():
+        code = atlas.areas[area]
+        groups[CHOSEN if code in chosen else ALIKE if code in alike else LAND] += found
+    edges = {LAND: EDGE, ALIKE: CHOSEN, CHOSEN: EDGE}
+    return "".join(
+        f'<path fill="{fill}" stroke="{edges[fill]}" stroke-width="2.5" d="{_path(found)}"/>'
+        for fill, found in groups.items()
+        if found
     )
 
 
@@ -124,29 +130,17 @@ def country_map(  # noqa: PLR0913  (each is given by name)
         text: The figure in words, by code.
 
     Returns:
-        The SVG, to stand in a page. Keyboards and screen readers pass it by: the figures and the
-        links must stand in a table or list beside it.
+        The SVG, for a page with a list of the same links: screen readers and keyboards pass it by.
 
     Raises:
         EstimateError: If there are not as many colours as classes.
     """
-    if len(colours) != len(breaks) + 1:
-        raise EstimateError(
-            "A map's classes and colours do not fit together.",
-            expected=f"{len(breaks) + 1} colours",
-            found=f"{len(colours)}",
-            where="country_map",
-            fix="Give a colour for each class.",
-        )
+    _refuse_other_number(breaks, colours)
     wide, high = atlas.size
     hatch = f"hatch-{zlib.crc32(repr(sorted(values.items())).encode()):08x}"
-    before, after, missing = {}, {}, False
+    before, after = {}, {}
     for code in atlas.areas:
-        value = values.get(code)
-        if value is None or math.isnan(value):
-            missing, fill = True, f"url(#{hatch})"
-        else:
-            fill = colours[bisect_right(breaks, value)]
+        fill = _fill(values.get(code), breaks, colours) or f"url(#{hatch})"
         name = escaped(f"{names.get(code, code)}: {text.get(code, '')}".removesuffix(": "))
         link = f'<a href="{escaped(links[code])}" tabindex="-1">' if code in links else ""
         before[code] = f'{link}<path fill="{fill}" d="'
@@ -154,19 +148,26 @@ def country_map(  # noqa: PLR0913  (each is given by name)
 
     def drawn(window: Box, scale: float) -> str:
         rings = _in_view(atlas, window, scale, 1.0)
-        codes = [(atlas.areas[at], found) for at, found in sorted(rings.items())]
-        return "".join(before[code] + _path(found) + after[code] for code, found in codes)
+        seen = {atlas.areas[at]: _path(found) for at, found in sorted(rings.items())}
+        return "".join(before[code] + path + after[code] for code, path in seen.items())
 
     return (
         f'<svg class="map" viewBox="-4 -4 {wide + 8:.0f} {high + 8:.0f}" aria-hidden="true"'
         ' focusable="false" fill-rule="evenodd" stroke="#FFFFFF" stroke-width="1"'
-        f' stroke-linejoin="round">{_hatched(hatch) if missing else ""}'
+        f' stroke-linejoin="round">{_hatched(hatch, "".join(before.values()))}'
         f"{drawn((0.0, 0.0, wide, high), 1.0)}{_enlarged(atlas, drawn)}"
         f"{_tile_labels(atlas, names)}</svg>\n"
     )
 
 
-def _hatched(name: str) -> str:
+def _fill(value: float | None, breaks: Sequence[float], colours: Sequence[str]) -> str:
+    return "" if value is None or math.isnan(value) else colours[bisect_right(breaks, value)]
+
+
+def _hatched(name: str, drawing: str) -> str:
+    """Return the hatching of areas without a figure, if the drawing has such."""
+    if f"#{name})" not in drawing:
+        return ""
     return (
         f'<defs><pattern id="{name}" width="8" height="8" patternUnits="userSpaceOnUse"'
         ' patternTransform="rotate(45)"><path fill="#FFFFFF" d="M0 0h8v8H0z"/>'
@@ -245,6 +246,17 @@ def _readable(limits: NDArray[np.float64], distinct: NDArray[np.float64]) -> lis
         steps = math.floor(limit / (unit * 10.0**power) + 1e-6)
         found.append(round(steps * unit * 10.0**power, digits))
     return found
+
+
+def _refuse_other_number(breaks: Sequence[float], colours: Sequence[str]) -> None:
+    if len(colours) != len(breaks) + 1:
+        raise EstimateError(
+            "A map's classes and colours do not fit together.",
+            expected=f"{len(breaks) + 1} colours",
+            found=f"{len(colours)}",
+            where="country_map",
+            fix="Give a colour for each class.",
+        )
 
 
 def _refuse_unknown(atlas: Atlas, codes: Sequence[str]) -> None:

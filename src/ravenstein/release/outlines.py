@@ -125,7 +125,10 @@ class Atlas:
             near: The box.
         """
         across, down = int(WIDTH) // STEP, int(self.size[1]) // STEP
-        cells = (self.points // STEP).astype(np.int64)
+        steps = self.points[self._after] - self.points
+        long = np.hypot(*steps.T) > STEP
+        between = self.points[long][:, None] + steps[long][:, None] * np.linspace(0, 1, 99)[:, None]
+        cells = (np.concatenate([self.points, between.reshape(-1, 2)]) // STEP).astype(np.int64)
         filled = np.zeros((max(across, cells[:, 0].max()) + 1, max(down, cells[:, 1].max()) + 1))
         filled[cells[:, 0], cells[:, 1]] = 1
         total = np.pad(filled.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))

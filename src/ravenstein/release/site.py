@@ -59,10 +59,10 @@ class Release:
     designation: str
     date: dt.date | None
     next_date: dt.date | None
-    calendar: tuple[Row, ...]
     simulated: bool
     code_version: str
     tables: tuple[PublishedTable, ...]
+    calendar: tuple[Row, ...] = ()
     edition: str = ""
     geography: int | None = None
     areas: tuple[Area, ...] = ()
@@ -150,7 +150,8 @@ def pages(release: Release) -> Iterator[tuple[str, str]]:
 def _quality(release: Release, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the pages of quality: checks, sources, recovery, revisions, changes, trails."""
     yield from _page("quality.html", release, checks=check_rows(release))
-    yield from _page("sources.html", release, view=release.sources)
+    if release.sources:
+        yield from _page("sources.html", release, view=release.sources)
     if release.recovery:
         yield from _page("recovery.html", release, view=release.recovery)
     changes = changes_view(release.difference, number=release.vintage, names=names)
