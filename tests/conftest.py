@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.myeb3_files import Myeb3File
 from tests.studies import bundled_study
 
 ROOT = Path(__file__).parent.parent
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="460" height="210"></svg>'
 
 
 @pytest.fixture
@@ -20,6 +23,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data and reference numbers are not at {folder} (RAVENSTEIN_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def quick_pictures() -> Iterator[None]:
+    """Charts are empty pictures, maps stay, and files are not forced to the disk.
+
+    Drawing is most of what a release takes. What is drawn is tested with the charts (tests/unit),
+    in the browser, and where two processes are compared.
+    """
+    with (
+        mock.patch("vl_convert.vega_to_svg", return_value=PICTURE),
+        mock.patch("ravenstein.release.scripts.vega_bundle", return_value=""),
+        mock.patch("ravenstein.store.files.os.fsync"),
+    ):
+        yield
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import threading
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 from ravenstein import __version__
 from ravenstein.core.parameters import text_hash
 from ravenstein.core.seeds import step_generator
+from ravenstein.core.workers import workers
 from ravenstein.store.database import memory_store
 from ravenstein.store.files import (
     as_declared,
@@ -89,29 +87,16 @@ def make_twin(
 
 def _blocks(folder: Path, settings: Settings, seed: int) -> Iterator[Counts]:
     """Simulate all blocks, on as many processors as there are, in order."""
-    blocks, workers = settings.scale.blocks, min(os.cpu_count() or 1, settings.scale.blocks)
-    if workers == 1:
+    blocks, together = settings.scale.blocks, min(os.cpu_count() or 1, settings.scale.blocks)
+    if together == 1:
         yield from (write_block(folder, settings, seed, number) for number in range(blocks))
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
+    with workers(blocks) as pool:
         # a few at a time, so that a failure is told at once and results do not pile up
-        for start in range(0, blocks, 2 * workers):
-            numbers = range(start, min(start + 2 * workers, blocks))
+        for start in range(0, blocks, 2 * together):
+            numbers = range(start, min(start + 2 * together, blocks))
             jobs = [pool.submit(write_block, folder, settings, seed, n) for n in numbers]
             yield from (job.result() for job in jobs)
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when the process that started it is killed: it would wait for ever."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_block(folder: Path, settings: Settings, seed: int, number: int) -> Counts:

@@ -373,7 +373,10 @@ def per_1000(rate: float | None) -> str:
     >>> per_1000(-0.44), per_1000(None)
     ('−0.4', 'not available')
     """
-    return words.MISSING if rate is None else f"{rate:+.1f}".replace("-", "−")
+    if rate is None:
+        return words.MISSING
+    text = f"{rate:+.1f}".replace("-", "−")
+    return "0.0" if text in ("+0.0", "−0.0") else text
 
 
 def _flag(area: Area) -> Row:

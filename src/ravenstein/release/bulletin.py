@@ -11,7 +11,7 @@ from ravenstein.release.headline import FLOW_NAMES
 from ravenstein.release.migration import GROUPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ravenstein.release.migration import Migration
     from ravenstein.release.site import Release
@@ -77,7 +77,7 @@ def _series(given: Migration) -> list[Row]:
     whole = [r for r in given.flows if r["nation"] == _ALL and r["component"] == _TOTAL]
     found = []
     for by in _SERIES:
-        title, head, labels = GROUPS[by]
+        title, _, labels = GROUPS[by]
         rows = sorted((r for r in whole if r["by"] == by), key=lambda r: r["year"])
         shown = _labelled((r for r in rows if r["flow"] != "net"), labels)
         if len({row["year"] for row in rows}) < 2:
@@ -86,7 +86,7 @@ def _series(given: Migration) -> list[Row]:
             {
                 "by": by,
                 "title": title,
-                "head": head,
+                "said": _largest(shown),
                 "chart": groups_chart(shown),
                 "names": list(dict.fromkeys(row["group"] for row in shown)),
                 "flows": [(name, flow, _by_year(rows, flow, labels)) for flow, name in
@@ -94,6 +94,18 @@ def _series(given: Migration) -> list[Row]:
             }
         )  # fmt: skip
     return found
+
+
+def _largest(rows: Sequence[Row]) -> str:
+    """Say which groups were the largest of each flow in the last year."""
+    year = max(row["year"] for row in rows)
+    most = []
+    for flow, who in (("immigration", "immigrants"), ("emigration", "emigrants")):
+        own = [row for row in rows if (row["year"], row["flow"]) == (year, flow)]
+        if own:
+            first = max(own, key=lambda r: r["persons"])
+            most.append((who, first["group"], first["persons"]))
+    return words.groups_title(year, most)
 
 
 def _labelled(rows: Iterable[Row], labels: Mapping[str, str]) -> list[Row]:

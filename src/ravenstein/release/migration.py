@@ -158,8 +158,8 @@ def _weight(given: Migration) -> str:
     return words.years_sentence(head.year, trend[0] if trend else None, (count, len(net)), of)
 
 
-def _series_charts(given: Migration) -> list[tuple[str, str]]:
-    """Return a chart of each flow on one scale; none of a single year."""
+def _series_charts(given: Migration) -> list[tuple[str, str, str]]:
+    """Return a name, title and chart of each flow on one scale; none of a single year."""
     years = given.headline.years
     if len(years) < 2:
         return []
@@ -167,15 +167,18 @@ def _series_charts(given: Migration) -> list[tuple[str, str]]:
     reach = min([0.0, *(r["lower"] for r in rows)]), max([0.0, *(r["upper"] for r in rows)])
     names = ("year", "persons", "lower", "upper", "provisional")
     found = []
-    for flow, title in FLOW_NAMES.items():
+    head = given.headline
+    for flow, name in FLOW_NAMES.items():
+        last, change = head.last[flow]["persons"], head.changes.get(flow)
+        title = words.flow_title(name, str(head.year), last, change)
         values = [{n: flows[flow][n] for n in names} for flows in years.values()]
         trend = [{n: r[n] for n in ("year", "persons")} for r in given.trend if r["flow"] == flow]
-        found.append((title, trend_chart(values, trend, reach)))
+        found.append((name, title, trend_chart(values, trend, reach)))
     return found
 
 
-def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tuple[str, str]]:
-    """Return a chart of how the components of the last year add up, for each direction."""
+def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tuple[str, str, str]]:
+    """Return how the components of the last year add up: name, title, chart of each flow."""
     found = []
     for flow in ("immigration", "emigration"):
         by = {r["component"]: r["persons"] for r in rows if (r["year"], r["flow"]) == (year, flow)}
@@ -194,7 +197,9 @@ def _waterfalls(rows: Sequence[Row], parts: Sequence[str], year: int) -> list[tu
                 }
             )  # fmt: skip
             reached = start + value
-        found.append((FLOW_NAMES[flow], waterfall_chart(values)))
+        first = shown(parts[0]), by[parts[0]]
+        title = words.parts_title(FLOW_NAMES[flow], year, first, by[_TOTAL])
+        found.append((FLOW_NAMES[flow], title, waterfall_chart(values)))
     return found
 
 

@@ -7,14 +7,16 @@ form need JavaScript. The same inputs give the same bytes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ravenstein.core.workers import workers
 from ravenstein.release import scripts, words
 from ravenstein.release.areas import area_data, area_view, gone_view
 from ravenstein.release.bulletin import bulletin_view
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 ASSETS = ("style.css", "search.js", "compare.js", "evidence.js")
+_MANY = 60
+"""Areas whose pages one worker draws at a time; with no more than these there are no workers."""
+
 _SIZE = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
 
 
@@ -164,22 +169,38 @@ def _quality(release: Release, names: Mapping[str, str]) -> Iterator[tuple[str, 
 
 def _explorer(release: Release) -> Iterator[tuple[str, str]]:
     """Yield the pages of areas, and what search and comparison need."""
-    by_code = {area.code: area for area in release.areas}
-    names = {area.code: area.name for area in release.areas}
     yield from _page("areas.html", release, view=explorer_view(release))
     yield from _scripts(release)
-    for area in release.areas:
-        chosen = [one.code for one in members(release, area)]
-        drawn = ""
-        if release.atlas:
-            drawn = area_map(release.atlas, chosen, area.similar, names=names, label=area.name)
-        view = area_view(area, by_code)
-        path = f"areas/{area.code}.html"
-        yield from _page(path, release, template="area.html", view=view, map=drawn)
-        yield f"data/{area.code}.js", scripts.area_script(area_data(area))
+    shared = replace(release, tables=())  # no page of an area shows rows of whole tables
+    parts = [range(len(release.areas))[start : start + _MANY]
+             for start in range(0, len(release.areas), _MANY)]  # fmt: skip
+    if len(parts) == 1:
+        yield from _several(shared, parts[0])
+    else:
+        with workers(len(parts)) as pool:
+            for files in pool.map(_several, repeat(shared), parts):
+                yield from files
     for row in release.gone:
         path = f"areas/{row['code']}.html"
         yield from _page(path, release, template="gone.html", gone=gone_view(row))
+
+
+def _area_files(release: Release, area: Area) -> Iterator[tuple[str, str]]:
+    """Yield the page of an area, its charts and its data."""
+    names = {one.code: one.name for one in release.areas}
+    drawn = ""
+    if release.atlas:
+        chosen = [one.code for one in members(release, area)]
+        drawn = area_map(release.atlas, chosen, area.similar, names=names, label=area.name)
+    view = area_view(area, {one.code: one for one in release.areas})
+    path = f"areas/{area.code}.html"
+    yield from _page(path, release, template="area.html", view=view, map=drawn)
+    yield f"data/{area.code}.js", scripts.area_script(area_data(area))
+
+
+def _several(release: Release, places: range) -> list[tuple[str, str]]:
+    """Return the files of several areas: what one worker makes at a time."""
+    return [file for place in places for file in _area_files(release, release.areas[place])]
 
 
 def _scripts(release: Release) -> Iterator[tuple[str, str]]:

@@ -91,8 +91,8 @@ def survey_view(survey: Survey, areas: Mapping[str, str]) -> Row:
     }
 
 
-def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Return a chart of each flow over whole years; one of some months would look like a fall."""
+def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Return name, title, chart of each flow over whole years: some months look like a fall."""
     whole = [row for row in rows if row["months"] == 12 and row["lower"] is not None]
     reach = min([0.0, *(r["lower"] for r in whole)]), max([0.0, *(r["upper"] for r in whole)])
     series = {
@@ -104,7 +104,13 @@ def _flow_charts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         for shown in FLOW_NAMES.values()
     }
     return [
-        (shown, flow_chart(values, reach)) for shown, values in series.items() if len(values) > 1
+        (
+            shown,
+            words.flow_title(shown, str(values[-1]["year"]), values[-1]["persons"]),
+            flow_chart(values, reach),
+        )
+        for shown, values in series.items()
+        if len(values) > 1
     ]
 
 

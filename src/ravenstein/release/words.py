@@ -161,6 +161,56 @@ def change_sentence(what: str, change: dict[str, Any]) -> str:
     )
 
 
+def flow_title(name: str, year: str, persons: float, change: dict[str, Any] | None = None) -> str:
+    """Return the headline of a flow's chart: its last figure, and how it changed.
+
+    Args:
+        name: Name of the flow.
+        year: The last year, in words.
+        persons: Its figure [persons].
+        change: As for `change_sentence`; none where there is no earlier year.
+
+    >>> flow_title("Immigration", "2012", 1000.2)
+    'Immigration was 1,000 in 2012'
+    """
+    start = f"{name} was {number(rounded(persons))} in {year}"
+    if change is None:
+        return start
+    size = rounded(abs(change["difference"]))
+    side = "higher" if change["difference"] > 0 else "lower"
+    than = f"{number(size)} {side} than in" if size else "the same as in"
+    sure = "" if change["significant"] else ", not a significant change"
+    return f"{start}, {than} {change['compared_with']}{sure}"
+
+
+def parts_title(name: str, year: int, first: tuple[str, float], total: float) -> str:
+    """Return the headline of a chart of components: the first, and what the others add.
+
+    >>> parts_title("Immigration", 2012, ("Survey", 90.0), 100.0)
+    'Immigration of 2012. Survey: 90; all other components: +10'
+    """
+    rest = rounded(total) - rounded(first[1])
+    own = number(rounded(first[1]))
+    return f"{name} of {year}. {first[0]}: {own}; all other components: {signed(rest)}"
+
+
+def groups_title(year: int, most: Sequence[tuple[str, str, float]]) -> str:
+    """Return the headline of a chart of groups: the largest of each flow.
+
+    Args:
+        year: The last year.
+        most: Name of those who move (immigrants, emigrants), largest group, its figure [persons].
+
+    >>> groups_title(2012, [("immigrants", "Study", 60.0), ("emigrants", "Work", 40.2)])
+    'Most immigrants of 2012: Study (60); most emigrants: Work (40)'
+    """
+    found = [(who, f"{group} ({number(rounded(n))})") for who, group, n in most]
+    return "; ".join(
+        f"{'most' if place else 'Most'} {who}{'' if place else f' of {year}'}: {group}"
+        for place, (who, group) in enumerate(found)
+    )
+
+
 def short_change(change: dict[str, Any]) -> str:
     """Say a change, and whether it is significant, in few words.
 

@@ -67,11 +67,14 @@ def _population_spec() -> dict[str, Any]:
     )
     frame = alt.Chart(alt.NamedData("frame")).mark_point(opacity=0)
     line = alt.Chart(alt.NamedData("series")).mark_line(color=DARK_BLUE, strokeWidth=3)
-    before = alt.Chart(alt.NamedData("earlier")).mark_line(color=ORANGE, strokeWidth=2)
-    named = alt.Chart(alt.NamedData("ends")).mark_text(
-        align="right", dx=6, dy=22, fontSize=SIZE - 2, color="#A64A14"
+    before = alt.Chart(alt.NamedData("earlier")).mark_line(
+        color=ORANGE, strokeWidth=2, strokeDash=[6, 4]
     )
-    layers = [frame, line, before.encode(detail="edition:N"), named.encode(text="edition:N")]
+    layers = [frame, line, before.encode(detail="edition:N")]
+    for look in ({"stroke": "white", "strokeWidth": 4}, {"color": "#A64A14"}):
+        ends = alt.Chart(alt.NamedData("ends"))
+        named = ends.mark_text(align="right", dx=6, dy=24, fontSize=SIZE - 2, **look)
+        layers.append(named.encode(text="edition:N"))
     for name, shift in (("above", -14), ("below", 20)):
         last = alt.Chart(alt.NamedData(name))
         layers.append(last.mark_point(color=DARK_BLUE, filled=True, size=70, opacity=1))

@@ -59,7 +59,8 @@ def trend_chart(values: Values, trend: Values, reach: tuple[float, float]) -> st
         for i, (a, b) in enumerate(itertools.pairwise(values))
         for row in (a, b)
     ]  # fmt: skip
-    sets = {"series": values, "frame": frame, "pieces": pairs, "trend": trend}
+    names = [{"year": "each year", "trend": "trend"}] if trend else []
+    sets = {"series": values, "frame": frame, "pieces": pairs, "trend": trend, "names": names}
     return drawn(_trend_spec(), sets)
 
 
@@ -77,9 +78,15 @@ def _trend_spec() -> dict[str, Any]:
     )  # fmt: skip
     trend = alt.Chart(alt.NamedData("trend")).mark_line(color=ORANGE, strokeWidth=2.2)
     zero = alt.Chart(alt.NamedData("series")).mark_rule(color=GREY).encode(y=alt.datum(0))
-    layers = (frame, band, zero, line, trend.encode(x=x, y=y))
+    named = [
+        alt.Chart(alt.NamedData("names"))
+        .mark_text(align="left", fontSize=SIZE - 1, fontWeight="bold", color=colour)
+        .encode(x=alt.value(6), y=alt.value(180 - above), text=f"{name}:N")
+        for name, colour, above in (("year", DARK_BLUE, 28), ("trend", "#A64A14", 11))
+    ]
+    layers = (frame, band, zero, line, trend.encode(x=x, y=y), *named)
     chart = alt.layer(*layers).properties(width=WIDTH / 2, height=180)
-    return styled(chart, ("series", "frame", "pieces", "trend"))
+    return styled(chart, ("series", "frame", "pieces", "trend", "names"))
 
 
 def waterfall_chart(values: Values) -> str:
@@ -128,13 +135,19 @@ def groups_chart(values: Values) -> str:
         groups.setdefault((row["group"], row["flow"]), []).append(row)
     pieces = [
         {"group": group, "flow": flow, "year": row["year"], "persons": row["persons"],
-         "piece": f"{flow}{i}", "late": "yes" if a["provisional"] or b["provisional"] else "no"}
+         "piece": f"{flow}{i}", "text": "",
+         "late": "yes" if a["provisional"] or b["provisional"] else "no"}
         for (group, flow), rows in groups.items()
         for i, (a, b) in enumerate(itertools.pairwise(rows))
         if b["year"] == a["year"] + 1
         for row in (a, b)
     ]  # fmt: skip
     names = tuple(dict.fromkeys(row["group"] for row in values))
+    for flow, text in (("immigration", "in"), ("emigration", "out")):
+        # the first panel says which line is which: at the last year of its line
+        own = [row for row in pieces if (row["group"], row["flow"]) == (names[0], flow)]
+        if own:
+            own[-1]["text"] = text
     return drawn(_groups_spec(names), {"pieces": pieces})
 
 
@@ -157,12 +170,17 @@ def _groups_spec(names: tuple[str, ...]) -> dict[str, Any]:
         .mark_line(strokeWidth=2.2)
         .encode(x=x, y=y, color=colour, strokeDash=dash, detail="piece:N")
     )
+    text = (
+        alt.Chart()
+        .mark_text(align="left", dx=4, fontSize=SIZE - 1, fontWeight="bold")
+        .encode(x=x, y=y, color=colour, text="text:N")
+    )
     zero = alt.Chart().mark_rule(color=GREY).encode(y=alt.datum(0))
     header = alt.Header(
         labelFontSize=SIZE, labelFontWeight="bold", labelAnchor="start", labelLimit=210
     )
     chart = (
-        alt.layer(zero, line, data=alt.NamedData("pieces"))
+        alt.layer(zero, line, text, data=alt.NamedData("pieces"))
         .properties(width=WIDTH / 2 - 52, height=110)
         .facet(
             facet=alt.Facet("group:N", title=None, sort=list(names), header=header),
