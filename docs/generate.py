@@ -92,7 +92,7 @@ def parameter_pages() -> Iterator[str]:
     """Yield every parameter with dates, unit and source."""
     yield "# Parameters\n"
     yield "Each stands in TOML beside the method that uses it; one without a source is refused.\n"
-    for path in sorted(p for p in PACKAGE.rglob("*.toml") if p.name != "scales.toml"):
+    for path in sorted(p for p in PACKAGE.rglob("*.toml") if p.name not in ("recovery.toml", "scales.toml")):
         yield f"## {path.relative_to(PACKAGE).as_posix()}\n"
         for entry in load_parameters(path).entries.values():
             yield f"### {entry.name}\n"
@@ -141,10 +141,11 @@ def study_keys() -> Iterator[str]:
         "population": study.Population, "passenger_survey": study.PassengerSurvey,
         "migration": study.Migration,
         "sample_design": study.SampleDesign, "sample_design.new_routes": study.NewRoute,
-        "release": study.Release, "sources": study.Source,
+        "release": study.Release, "release.calendar": study.CalendarEntry,
+        "sources": study.Source,
     }  # fmt: skip
     for name, model in sections.items():
-        many = name in ("sources", "sample_design.new_routes")
+        many = name in ("sources", "sample_design.new_routes", "release.calendar")
         yield f"## `{f'[[{name}]]' if many else f'[{name}]'}`\n"
         yield f"{inspect.getdoc(model)}\n"
         yield from rows(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
 from tests.myeb3_files import Myeb3File
 from tests.studies import bundled_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="460" height="210"></svg>'

@@ -4,11 +4,13 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pyarrow.parquet as pq
@@ -402,6 +404,18 @@ def test_the_release_alone_is_made_from_the_store(released):
         "Gather the release", "Write pages and tables",
     ]  # fmt: skip
     assert tree(folder / "release") == before
+
+
+def test_groups_of_migration_that_are_all_withheld_leave_pages_that_say_so(released, tmp_path):
+    folder = shutil.copytree(released[0], tmp_path / "s")
+    with mock.patch("ravenstein.pipelines.release._least", return_value=10**9):
+        in_process("run", folder, "--only", "release", "--quiet")
+    rows = pq.read_table(folder / "release/downloads/migration_flows.parquet").to_pylist()
+    # left are groups that the survey met nobody of: none of these, of everybody
+    assert "all" not in {row["nation"] for row in rows if row["by"] == "reason"}
+    assert {row["component"] for row in rows if row["by"] == "all"} > {"survey", "total"}
+    page = (folder / "release/migration.html").read_text()
+    assert '<td class="start">withheld</td>' in page
 
 
 def test_the_real_study_from_official_files(shared, tmp_path):
