@@ -6,8 +6,11 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from ravenstein.core.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +22,23 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
 
     Args:
         count: How many there can be use for; there are no more than processors.
+
+    Raises:
+        StoreError: If one is killed.
     """
     context = multiprocessing.get_context("spawn")
     most = min(os.cpu_count() or 1, count)
-    with ProcessPoolExecutor(most, context, initializer=_end_with_parent) as pool:
-        yield pool
+    try:
+        with ProcessPoolExecutor(most, context, initializer=_end_with_parent) as pool:
+            yield pool
+    except BrokenProcessPool as error:
+        raise StoreError(
+            "A worker process ended before its work was done.",
+            expected="workers that end their work",
+            found="one that was killed, as for want of memory",
+            where="workers",
+            fix="Free memory and run again; what was there before is unchanged.",
+        ) from error
 
 
 def _end_with_parent() -> None:

@@ -169,14 +169,21 @@ def _content(study: Study, run: Run) -> Release:
             recovery(study, run.store, run.number), [source.kind for source in study.sources]
         ),
         trails={trail["table"]: trail_view(trail) for trail in traced},
+        least=_least(study),
         **account,
     )
 
 
 def _with_flows(account: dict[str, Any], migration: Migration) -> dict[str, Any]:
-    """Add total migration to the areas that it has figures of."""
+    """Add total migration to the areas that it has figures of; the headline to the state."""
     areas = account.get("areas", ())
     flows = area_flows(migration.flows, {area.code: area.level for area in areas})
+    head = tuple(
+        {**row, "flow": flow, "year": year}
+        for year, by_flow in migration.headline.years.items()
+        for flow, row in by_flow.items()
+    )
+    flows |= {area.code: head for area in areas if area.level == "state"}
     return account | {"areas": tuple(replace(a, flows=flows.get(a.code, ())) for a in areas)}
 
 
@@ -206,13 +213,16 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
     estimates, every_area = (
         run.store.collect(run.read(table)) for table in (POPULATION_ESTIMATES, AREAS)
     )
-    more: dict[str, Mapping[str, Any]] = {
-        "earlier": earlier_populations(study, run),
-        "similar": _nearest(similar),
-        "ages": ages,
-        "revised": area_revisions(estimates, every_area),
-    }
-    shown = published_areas(areas.to_pylist(), account.to_pylist(), more)
+    shown = published_areas(
+        areas.to_pylist(),
+        account.to_pylist(),
+        {
+            "earlier": _before(earlier_populations(study, run), editions, edition),
+            "similar": _nearest(similar),
+            "ages": ages,
+            "revised": area_revisions(estimates, every_area),
+        },
+    )
     content = {
         "edition": edition,
         "geography": geography.edition,
@@ -223,16 +233,21 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
         "editions": tuple(editions),
         "revisions": edition_revisions(estimates, every_area, editions),
     }
-    tables = [
-        (POPULATION_ACCOUNT, account, one),
-        (AREAS, areas, one),
-        (POPULATION_CHECKS, checks, every),
-        (SIMILAR_AREAS, similar, one),
-    ]
+    tables = [(POPULATION_ACCOUNT, account, one), (AREAS, areas, one),
+              (POPULATION_CHECKS, checks, every), (SIMILAR_AREAS, similar, one)]  # fmt: skip
     if ages:
-        rows = run.store.collect(run.read(AREA_AGES).sort(*AREA_AGES.grain))
-        tables.append((AREA_AGES, rows, source))
+        tables.append((AREA_AGES, run.store.collect(run.read(AREA_AGES)), source))
     return content, tables
+
+
+def _before(
+    rows: Mapping[str, list[dict[str, Any]]], editions: Sequence[dict[str, Any]], edition: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Return populations of the editions before the published one."""
+    own = next(row for row in editions if row["edition"] == edition)
+    end = (own["last"], own["geography"])
+    return {code: [r for r in found if (r["last"], r["geography"]) < end]
+            for code, found in rows.items()}  # fmt: skip
 
 
 def _nearest(rows: pa.Table) -> dict[str, tuple[str, ...]]:

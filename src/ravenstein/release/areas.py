@@ -238,9 +238,9 @@ def headline_figures(area: Area) -> list[Row]:
     if own:
         found.append(_estimated(own))
     else:
-        found.append(_of_account("international_net", row, before, status))
+        found.append(_of_account("international_net", row, before))
     last = "natural_change" if area.level == "state" else "internal_net"
-    return [*found, _of_account(last, row, before, status)]
+    return [*found, _of_account(last, row, before)]
 
 
 def _figure(
@@ -255,13 +255,20 @@ def _figure(
         else "change not available",
         "interval": "no interval given by the source",
         "status": status,
+        "trail": "population_account",
     }
 
 
-def _of_account(component: str, row: Row, before: Row | None, status: str) -> Row:
+def _of_account(component: str, row: Row, before: Row | None) -> Row:
     """Return the headline number of a component of the account."""
     name = f"{_RATES[component]}, year to mid-{row['year']}"
-    return _figure(name, row[component], before[component] if before else None, status, signed=True)
+    return _figure(
+        name,
+        row[component],
+        before[component] if before else None,
+        "as in this edition",
+        signed=True,
+    )
 
 
 def _estimated(rows: Sequence[Row]) -> Row:
@@ -282,6 +289,7 @@ def _estimated(rows: Sequence[Row]) -> Row:
         "change": change,
         "interval": interval,
         "status": "provisional" if last["provisional"] else "final",
+        "trail": "migration_flows",
     }
 
 
@@ -343,6 +351,8 @@ def _beside(area: Area, others: Mapping[str, Area]) -> Row | None:
         return None
     shown, title = next(iter(_RATES.items()))
     known = [a for a in chosen if a.rate(shown) is not None]
+    if len(known) < 2:
+        known = []
     ordered = sorted(known, key=lambda a: (-(a.rate(shown) or 0.0), a.code))
     values = [
         {"name": a.name, "value": a.rate(shown), "text": per_1000(a.rate(shown)),
@@ -358,10 +368,14 @@ def _beside(area: Area, others: Mapping[str, Area]) -> Row | None:
         }
         for a in (ordered or chosen)
     ]
-    place = next((i for i, a in enumerate(ordered, start=1) if a.code == area.code), None)
+    own, said = area.rate(shown), f"{title} is not available here."
+    if own is not None and known:
+        rates = [a.rate(shown) or 0.0 for a in known]
+        place = 1 + sum(rate > own for rate in rates)
+        said = words.rank_sentence(title, place, rates.count(own), len(rates))
     return {
-        "title": words.rank_sentence(title, place, len(ordered)),
-        "chart": rank_chart(values) if place else "",
+        "title": said,
+        "chart": rank_chart(values) if own is not None and known else "",
         "heads": list(_RATES.values()),
         "rows": rows,
     }
@@ -382,9 +396,10 @@ def per_1000(rate: float | None) -> str:
 def _flag(area: Area) -> Row:
     """Return the flag of an area's quality: a word, and why in one sentence."""
     statuses = [r["status"] for r in area.account]
-    revised = max((abs(_share(r) or 0.0) for r in area.revised), default=0.0)
+    shares = [abs(_share(r) or 0.0) for r in area.revised if r["revision"] is not None]
+    revised = max(shares, default=0.0)
     sentence = words.quality_sentence(statuses, area.largest_residual)
-    if area.revised:
+    if shares:
         editions = len({r["edition"] for r in area.earlier})
         sentence += " " + words.revised_sentence(editions, revised)
     if {"no_figures", "unbalanced"} & set(statuses):

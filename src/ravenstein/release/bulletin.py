@@ -67,6 +67,7 @@ def _migration_tiles(given: Migration) -> list[Row]:
                 "interval": f"95% interval {words.between(row['lower'], row['upper'])}",
                 "change": words.short_change(change) if change else "no earlier year",
                 "status": "provisional" if head.year in head.provisional else "final",
+                "trail": "migration_flows" if head.series == "components" else "migration_sources",
             }
         )
     return found
@@ -80,7 +81,7 @@ def _series(given: Migration) -> list[Row]:
         title, _, labels = GROUPS[by]
         rows = sorted((r for r in whole if r["by"] == by), key=lambda r: r["year"])
         shown = _labelled((r for r in rows if r["flow"] != "net"), labels)
-        if len({row["year"] for row in rows}) < 2:
+        if len({row["year"] for row in shown}) < 2:
             continue
         found.append(
             {

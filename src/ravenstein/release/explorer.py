@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _GAINS = ("#D3DEE8", "#A3BAD0", "#6F93B5", "#3F6C97", "#12436D")
-_LOSSES = ("#F9CDB5", "#F46A25", "#A64A14")
+_LOSSES = ("#FAD7C4", "#F7A97F", "#F46A25", "#BF4F17", "#86370F")
 _MEASURE = "international_net"
 
 
@@ -31,14 +31,16 @@ def explorer_view(release: Release) -> Row:
     found: Row = {
         "map": "",
         "rows": [_row(area) for area in areas],
-        "title": f"Net international migration for each 1,000 people, year to mid-{year}",
-        "sub": _title(known),
+        "title": _title(known),
+        "sub": f"Net international migration for each 1,000 people, year to mid-{year}. Classes by "
+        "unrounded figures.",
         "classes": [],
+        "missing": len(known) < len(areas),
     }
     if release.atlas is None or not known:
         return found
     breaks = breaks_of(known)
-    colours = _colours(breaks)
+    colours = _colours(breaks, max(known))
     drawn = country_map(
         release.atlas,
         rates,
@@ -70,24 +72,31 @@ def _row(area: Area) -> list[str]:
 
 def _title(rates: list[float]) -> str:
     gained = sum(rate > 0 for rate in rates)
-    return (
-        f"{words.number(gained)} of {words.number(len(rates))} local authorities gained people "
-        "from international migration."
-    )
+    whole = f"{words.number(len(rates))} local authorit{'y' if len(rates) == 1 else 'ies'}"
+    return f"{words.number(gained)} of {whole} gained people from international migration."
 
 
-def _colours(breaks: list[float]) -> list[str]:
-    """Return the colour of each class: classes below 0 orange, the others blue."""
-    below = sum(value <= 0 for value in breaks)
-    above = len(breaks) + 1 - below
-    losses = [_LOSSES[min(place, len(_LOSSES) - 1)] for place in range(below)][::-1]
-    step = (len(_GAINS) - 1) / max(above - 1, 1)
-    return losses + [_GAINS[round(place * step)] for place in range(above)]
+def _colours(breaks: list[float], most: float) -> list[str]:
+    """Return the colour of each class: classes of losses orange, the others blue.
+
+    Args:
+        breaks: Limits between classes; each belongs to the class above it.
+        most: The largest value.
+    """
+    losses = sum(end <= 0 for end in breaks) + (most < 0)
+    gains = len(breaks) + 1 - losses
+    return _spread(_LOSSES, losses)[::-1] + _spread(_GAINS, gains)
+
+
+def _spread(shades: tuple[str, ...], count: int) -> list[str]:
+    """Return as many shades as there are classes, the lightest first."""
+    step = (len(shades) - 1) / max(count - 1, 1)
+    return [shades[round(place * step)] for place in range(count)]
 
 
 def _labels(breaks: list[float]) -> list[str]:
     shown = [f"{value:g}".replace("-", "−") for value in breaks]
     if not shown:
         return ["all areas"]
-    middle = [f"{low} to {high}" for low, high in pairwise(shown)]
+    middle = [f"{low} to under {high}" for low, high in pairwise(shown)]
     return [f"under {shown[0]}", *middle, f"{shown[-1]} and more"]

@@ -23,17 +23,28 @@ _LINES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)  # shares of the height: 
 _STEP = 5.0  # in which their room is measured
 
 
+def plain(text: str) -> str:
+    """Return text without the characters that an XML file may not hold, and without other controls.
+
+    Source: W3C, Extensible Markup Language (XML) 1.0, fifth edition, section 2.2.
+
+    >>> plain("Ab\\x00e\\ud800r\\ufffe")
+    'Aber'
+    """
+    return "".join(sign for sign in text if not _odd(sign))
+
+
+def _odd(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cs") or sign in "\ufffe\uffff"
+
+
 def escaped(text: str) -> str:
     """Return text as it may stand in an SVG, without characters that XML has not.
 
     >>> escaped('<b> & "c"')
     '&lt;b&gt; &amp; &quot;c&quot;'
     """
-    return html.escape("".join(sign for sign in text if sign >= " " and not _odd(sign)))
-
-
-def _odd(sign: str) -> bool:
-    return unicodedata.category(sign) in ("Cc", "Cs") or sign in "\ufffe\uffff"
+    return html.escape(plain(text))
 
 
 def shortened(text: str, letters: int = _LETTERS) -> str:
@@ -42,8 +53,8 @@ def shortened(text: str, letters: int = _LETTERS) -> str:
     >>> shortened("Bournemouth, Christchurch and Poole")
     'Bournemouth, Christchurch a…'
     """
-    plain = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
-    return plain if len(plain) <= letters else plain[: letters - 1].rstrip() + "…"
+    said = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    return said if len(said) <= letters else said[: letters - 1].rstrip() + "…"
 
 
 def breadth(text: str) -> float:

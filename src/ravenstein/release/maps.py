@@ -447,8 +447,8 @@ def _tile_labels(atlas: Atlas, names: Mapping[str, str]) -> str:
         x, anchor = ((x0 + x1) / 2, "middle") if atlas.grid else (x1 + 12, "start")
         name = shortened(names.get(code, code), letters)
         found.append(
-            f'<text x="{x:.0f}" y="{(y0 + y1) / 2 + 8:.0f}" text-anchor="{anchor}">'
-            f"{escaped(name)}</text>"
+            f'<text x="{x:.0f}" y="{(y0 + y1) / 2 + 8:.0f}" text-anchor="{anchor}"'
+            f"{direction(name)}>{escaped(name)}</text>"
         )
     if not found:
         return ""

@@ -82,6 +82,7 @@ class Release:
     sources: Row | None = None
     recovery: Row | None = None
     trails: Mapping[str, Row] = field(default_factory=dict)
+    least: int = 3
     vintage: int = 1
     difference: ReleaseDifference | None = None
     revisions: EditionRevisions | None = None

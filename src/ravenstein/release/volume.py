@@ -54,6 +54,11 @@ def _migration(given: Migration, release: Release) -> Row:
     nations = {nation.code[0]: nation.name for nation in release.nations}
     parts = {part: shown(part) for part in in_order(state)}
     tables = []
+    if given.headline.series == "combined":
+        rows = [{**row, "flow": flow, "year": year} for year, flows in given.headline.years.items()
+                for flow, row in flows.items()]  # fmt: skip
+        title = "The headline: the series combined of all sources"
+        tables.append(_by_year(title, rows, "flow", FLOW_NAMES))
     for flow, name in FLOW_NAMES.items():
         own = [r for r in state if r["flow"] == flow]
         tables.append(_by_year(f"{name} by component", own, "component", parts))
@@ -67,7 +72,8 @@ def _migration(given: Migration, release: Release) -> Row:
         labels = group_labels(by, {r["category"] for r in own})
         for flow, name in FLOW_NAMES.items():
             chosen = [r for r in own if r["flow"] == flow]
-            tables.append(_by_year(f"{name} by {GROUPS[by][0]}", chosen, "category", labels))
+            title = f"{name} by {GROUPS[by][0]}"
+            tables.append(_by_year(title, chosen, "category", labels, absent="withheld"))
     return {
         "id": "long-term",
         "title": "Long-term migration",
@@ -77,7 +83,14 @@ def _migration(given: Migration, release: Release) -> Row:
     }
 
 
-def _by_year(caption: str, rows: Iterable[Row], column: str, labels: Mapping[str, str]) -> Row:
+def _by_year(
+    caption: str,
+    rows: Iterable[Row],
+    column: str,
+    labels: Mapping[str, str],
+    *,
+    absent: str = "none",
+) -> Row:
     """Return figures ± half the interval, a row a year, the latest first."""
     by: dict[int, Row] = {}
     for row in rows:
@@ -88,7 +101,7 @@ def _by_year(caption: str, rows: Iterable[Row], column: str, labels: Mapping[str
         "caption": caption,
         "heads": ["Year", *(labels[code] for code in order)],
         "rows": [
-            [_year(year, cells.values()), *(_with_error(cells.get(code)) for code in order)]
+            [_year(year, cells.values()), *(_with_error(cells.get(code), absent) for code in order)]
             for year, cells in sorted(by.items(), reverse=True)
         ],
     }
@@ -98,9 +111,9 @@ def _year(year: int, rows: Iterable[Row]) -> str:
     return f"{year}{' (p)' if any(row['provisional'] for row in rows) else ''}"
 
 
-def _with_error(row: Row | None) -> str:
+def _with_error(row: Row | None, absent: str) -> str:
     if row is None or row["persons"] is None:
-        return "withheld"
+        return absent if row is None else "withheld"
     value = words.number(words.rounded(row["persons"]))
     if row["lower"] is None:
         return value

@@ -48,7 +48,8 @@ def population_sentence(year: int, opening: int | None, closing: int | None) -> 
     """
     if closing is None:
         return f"The source gives no population for mid-{year}."
-    start = f"{number(closing)} people usually lived here in mid-{year}"
+    people = "person" if closing == 1 else "people"
+    start = f"{number(closing)} {people} usually lived here in mid-{year}"
     if opening is None:
         return f"{start}."
     change = closing - opening
@@ -202,11 +203,11 @@ def groups_title(year: int, most: Sequence[tuple[str, str, float]]) -> str:
         most: Name of those who move (immigrants, emigrants), largest group, its figure [persons].
 
     >>> groups_title(2012, [("immigrants", "Study", 60.0), ("emigrants", "Work", 40.2)])
-    'Most immigrants of 2012: Study (60); most emigrants: Work (40)'
+    'Largest group of immigrants in 2012: Study (60); of emigrants: Work (40)'
     """
     found = [(who, f"{group} ({number(rounded(n))})") for who, group, n in most]
     return "; ".join(
-        f"{'most' if place else 'Most'} {who}{'' if place else f' of {year}'}: {group}"
+        f"{'of' if place else 'Largest group of'} {who}{'' if place else f' in {year}'}: {group}"
         for place, (who, group) in enumerate(found)
     )
 
@@ -221,19 +222,29 @@ def short_change(change: dict[str, Any]) -> str:
     return f"{signed(rounded(change['difference']))} on {change['compared_with']}, {sure}"
 
 
-def rank_sentence(what: str, place: int | None, count: int) -> str:
+def rank_sentence(what: str, place: int, equal: int, count: int) -> str:
     """Say which place an area has among similar ones.
 
-    >>> rank_sentence("Net migration", 2, 16)
-    'Net migration for each 1,000 people is 2nd of 16 similar areas.'
+    Args:
+        what: What areas are put in order of, the largest first.
+        place: Place of the area: one more than there are areas above it.
+        equal: Areas with the same value, itself among them.
+        count: All areas, itself among them.
+
+    >>> rank_sentence("Net migration", 2, 1, 16)
+    'Net migration for each 1,000 people is 2nd highest of this area and 15 similar ones.'
+    >>> rank_sentence("Net migration", 1, 2, 3)
+    'Net migration for each 1,000 people is joint highest of this area and 2 similar ones.'
     """
-    if place is None:
-        return f"{what} is not available here."
+    others = f"this area and {count - 1} similar one{'s' if count > 2 else ''}"
+    if equal == count:
+        return f"{what} for each 1,000 people is the same in {others}."
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(
         place % 10, "th"
     )  # fmt: skip
-    at = "highest" if place == 1 else "lowest" if place == count else f"{place}{ending}"
-    return f"{what} for each 1,000 people is {at} of {count} similar areas."
+    last = place + equal - 1 == count
+    at = "highest" if place == 1 else "lowest" if last else f"{place}{ending} highest"
+    return f"{what} for each 1,000 people is {'joint ' if equal > 1 else ''}{at} of {others}."
 
 
 def revised_sentence(editions: int, largest: float) -> str:

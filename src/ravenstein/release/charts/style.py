@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ravenstein.release.labels import plain
+
 DARK_BLUE, GREY, GRID = "#12436D", "#3D3D3D", "#DDE1E4"
 TEAL, ORANGE, PINK, PALE = "#28A197", "#F46A25", "#801650", "#A8BDD0"
 FONT = "Arial, Helvetica, sans-serif"
@@ -76,11 +78,18 @@ def drawn(compiled: dict[str, Any], datasets: dict[str, Values]) -> str:
     import vl_convert
 
     data = [
-        {"name": d["name"], "values": datasets[d["name"]]} if d["name"] in datasets else d
+        {"name": d["name"], "values": [_plain(row) for row in datasets[d["name"]]]}
+        if d["name"] in datasets
+        else d
         for d in compiled["data"]
     ]
     svg: str = vl_convert.vega_to_svg({**compiled, "data": data})
     return _lean(svg)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without characters that the renderer ends the process on."""
+    return {name: plain(v) if isinstance(v, str) else v for name, v in row.items()}
 
 
 def _lean(svg: str) -> str:
