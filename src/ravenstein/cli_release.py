@@ -13,10 +13,11 @@ from ravenstein.console import console, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ravenstein.release.evidence import Evidence
     from ravenstein.release.vintages import ReleaseDifference, TableChange
 
 release = typer.Typer(
-    help="The release: its vintages, and every figure that changed between two.",
+    help="The release: its vintages, every figure that changed, and evidence that comes back.",
     no_args_is_help=True,
 )
 
@@ -26,6 +27,7 @@ InFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 _SHOWN = 40
+_EVIDENCE = ("area", "figure", "year", "published", "believed", "kind", "source")
 
 
 @release.command("diff")
@@ -82,6 +84,64 @@ def vintages(*, folder: InFolder = Path(), as_json: AsJson = False) -> None:
         changed = "first" if row["vintage"] == 1 else ", ".join(row["changed"])
         grid.add_row(str(row["vintage"]), *known, row["state"], changed)
     console().print(grid)
+
+
+@release.command("evidence")
+def evidence(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Files of evidence that were sent.")
+    ],
+    *,
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.csv", help="Write the rows as CSV too.")
+    ] = None,
+) -> None:
+    """Read evidence that came back from the release's form, one line a file."""
+    import pyarrow as pa
+
+    from ravenstein.store.files import refuse_inputs, write_csv
+
+    if out:
+        refuse_inputs(out, files, ".csv")
+    found = [(path, _evidence(path)) for path in files]
+    rows = [
+        {"area": e.area.code} | {name: getattr(e, name) for name in _EVIDENCE[1:]} for _, e in found
+    ]
+    if out:
+        numbers = ("year", "published", "believed")
+        kinds = [(name, pa.int64() if name in numbers else pa.string()) for name in _EVIDENCE]
+        write_csv(pa.Table.from_pylist(rows, pa.schema(kinds)), out)
+    if as_json:
+        whole = [{"file": str(path)} | e.model_dump(mode="json", by_alias=True)
+                 for path, e in found]  # fmt: skip
+        print(json.dumps({"status": "complete", "evidence": whole}, ensure_ascii=False))
+        return
+    for row in rows:
+        persons = " → ".join("?" if row[name] is None else f"{row[name]:,}"
+                             for name in ("published", "believed"))  # fmt: skip
+        # what others sent may hold characters that steer a terminal
+        source = "".join(c if c.isprintable() else " " for c in row["source"])
+        say(f"{row['area']} {row['figure']} {row['year']}: {persons}; {row['kind']}: {source}")
+    if out:
+        say(f"Wrote {len(rows):,} rows to {out}")
+
+
+def _evidence(path: Path) -> Evidence:
+    from ravenstein.core.errors import SourceError
+    from ravenstein.release.evidence import read_evidence
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            "A file of evidence cannot be read.",
+            expected="a file that the evidence page writes, in UTF-8",
+            found=type(error).__name__,
+            where=str(path),
+            fix="Give files that are there, as they came.",
+        ) from None
+    return read_evidence(text, str(path))
 
 
 def told(found: ReleaseDifference) -> Iterator[str]:

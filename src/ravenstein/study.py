@@ -418,6 +418,15 @@ def _check_whole(study: Study) -> None:
             where=f"{FILE}, [migration]",
             fix="Give the first and the last calendar year.",
         )
+    days = study.release
+    if days.date and days.next_date and days.next_date <= days.date:
+        raise StudyError(
+            "The next release is not after this one.",
+            expected="next_date after date",
+            found=f"date = {days.date}, next_date = {days.next_date}",
+            where=f"{FILE}, [release]",
+            fix="Give the day of the next release.",
+        )
     files = [(source.kind, source.file) for source in study.sources]
     repeated = sorted({name for kind, name in files if files.count((kind, name)) > 1})
     if repeated:

@@ -62,8 +62,8 @@ def test_areas_are_compared_by_keyboard_alone(explorer, page):
     assert page.locator("#body tr").first.inner_text().split() == ["2024", "90,650", "90,690"]
     page.get_by_label("Measure").focus()
     page.keyboard.type("Population since")
-    page.wait_for_function("location.hash.endsWith('measure=index')")
     page.locator("#table-title:text-is('Population, mid-2011 = 100')").wait_for()
+    assert page.evaluate("location.hash").endswith("measure=index")
     page.get_by_role("button", name="Remove Hartlepool").focus()
     page.keyboard.press("Enter")
     active = "document.activeElement.getAttribute('aria-label')"
@@ -99,6 +99,12 @@ def test_a_link_shows_its_view_and_says_what_it_cannot(explorer, page):
     assert text.split("\r\n")[13] == (
         'E06000002,"Middlesbrough",2024,"Internal migration, net, per 1,000 people",-1.4'
     )
+    page.evaluate("window.ravenstein.known.get('E06000002').name = '=1+1'")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download these figures").click()
+    row = download.value.path().read_bytes().decode().split("\r\n")[13]
+    assert row.split(",")[1] == '"\'=1+1"', "no spreadsheet takes a name for a formula"
+    assert row.endswith('",-1.4'), "and a number stays a number"
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy a link").click()
     page.locator("#said:text-is('The link was copied.')").wait_for()
@@ -123,11 +129,13 @@ def test_labels_of_lines_do_not_cover_each_other(explorer, opened):
 
 
 def test_evidence_is_written_to_a_file_that_is_read(explorer, page):
+    from playwright.sync_api import expect
+
     page.goto(f"{(explorer / 'evidence.html').as_uri()}#area=E06000003&figure=population&year=2015")
     assert page.get_by_label("Area", exact=True).input_value() == ODD
     assert page.get_by_label("Published value").input_value() == "", "none in that year"
     page.get_by_role("combobox", name="Year").select_option("2024")
-    page.wait_for_function("document.getElementById('published').value === '90,730'")
+    expect(page.get_by_label("Published value")).to_have_value("90,730")
     page.get_by_label("What you believe").fill("91 200")
     write = page.get_by_role("button", name="Write the file")
     write.click()

@@ -105,8 +105,10 @@ def test_each_source_has_its_extent_and_what_it_leaves_out(found):
     assert years[2004]["border"] is None
     assert years[2006]["border"] < 0.2
     assert 0.8 < years[2014]["border"] <= 1
+    print([(y, r["months"], r["border"]) for y, r in years.items()])
     view = sources_view(found["sources"], found["coverage"])
     said = {row["kind"]: " ".join(row["leaves_out"]) for row in view["sources"]}
+    print(said["border_movements"], said["survey_contacts"])
     assert "of sampled passengers answered (2001: " in said["survey_contacts"]
     assert "of the passengers whom ports count were held" in said["border_movements"]
     assert all("/" not in row["file"] for row in found["sources"])

@@ -26,8 +26,11 @@ def rendered(template, view):
     loader = ChoiceLoader([DictLoader({"base.html": frame}), PackageLoader("ravenstein.release")])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"number": words.number, "rounded": words.rounded}
-    environment.globals |= {"between": words.between}
-    return environment.get_template(template).render(view=view, release={"title": "T"}, root="")
+    environment.filters |= dict.fromkeys(("signed", "weight", "day", "level", "status"), str)
+    environment.globals |= {"between": words.between, "per_cent": words.per_cent}
+    release = {"title": "T", "migration": True, "survey": True,
+               "trails": {"joint_statistics": {}, "migration_flows": {}}}  # fmt: skip
+    return environment.get_template(template).render(view=view, release=release, root="")
 
 
 def quarters(*counts, by="work"):
@@ -95,6 +98,24 @@ def test_the_page_says_the_change_and_how_the_topic_relates_to_migration():
     assert topic["measures"][0]["recent"] == [(2013, [150, 100]), (2012, [200, 90])]
     assert topic["measures"][0]["heads"] == ["All", "Work"]
     assert joint_view([]) is None
+    page = rendered("joint.html", view)
+    assert 'href="methods.html#joint"' in page
+    assert 'href="trail/joint_statistics.html"' in page
+    assert "this release suppresses none" in page
+
+
+def test_a_measure_without_figures_is_told():
+    notes = {
+        ("visas", "visas"): ["2010 has <2 quarters."],
+        ("settlement", "settlement_grants"): ["B."],
+    }
+    view = joint_view(rows(200), notes)
+    assert view["empty"] == [("Visas for more than six months", ["2010 has <2 quarters."])]
+    told = "more than six months: no whole year of figures. 2010 has &lt;2 quarters."
+    assert told in rendered("joint.html", view)
+    page = rendered("joint.html", joint_view([], notes))
+    assert told in page
+    assert 'aria-label="Topics"' not in page, "there are no topics"
 
 
 def test_every_topic_and_category_has_its_words():
@@ -121,7 +142,8 @@ def test_what_producers_and_files_are_called_is_escaped():
 
 
 def test_coverage_is_said_for_the_first_year_and_the_last():
-    year = {"passengers": 100, "unsampled": 0.25, "response": 0.8, "border": None, "gaps": None}
+    year = {"passengers": 1000, "unsampled": 0.25, "response": 0.8, "border": None, "gaps": None,
+            "months": dict.fromkeys(("passengers", "unsampled", "response"), 12)}  # fmt: skip
     source = {
         "kind": "survey_unsampled", "producer": "P", "status": "", "file": "f", "files": 2,
         "rows": 1000, "sha256": "0" * 64, "first": dt.date(2011, 1, 1), "missing": None,
@@ -136,6 +158,20 @@ def test_coverage_is_said_for_the_first_year_and_the_last():
     ]
     assert view["has"] == {"unsampled", "response"}
     assert view["years"][0]["unsampled"] == "20.0%"
+    half = {"passengers": 12, "unsampled": 6, "response": 1}
+    part = [year | {"year": 2010, "unsampled": 0.1, "months": half}]
+    view = sources_view([source], [*part, year | {"year": 2011}])
+    assert view["sources"][0]["leaves_out"][0].startswith("2011: 25.0% of passengers")
+    assert "2010" not in view["sources"][0]["leaves_out"][0], "no part of a year beside a whole one"
+    marked = view["years"][-1]
+    assert [marked[name] for name in ("passengers", "unsampled", "response", "border")] == [
+        "1,000", "10.0% (6 months)", "80.0% (1 month)", ""
+    ]  # fmt: skip
+    page = rendered("sources.html", view)
+    assert "<td>10.0% (6 months)</td>" in page
+    assert 'href="methods.html#passenger-survey"' in page
+    only = sources_view([source], part)["sources"][0]["leaves_out"]
+    assert only[0].startswith("2010 (6 months): 10.0% of")
 
 
 def test_recovery_tells_errors_intervals_and_what_they_cannot_hold():
@@ -163,6 +199,17 @@ def test_recovery_tells_errors_intervals_and_what_they_cannot_hold():
     assert own["years"][2012]["immigration"]["error"] == "+30.0%"
     page = rendered("recovery.html", recovery_view(found, ["survey_contacts"]))
     assert "95.4 % ± 0.7" in page
+    assert page.count('href="methods.html#total-migration"') == 4
+    assert page.count('href="trail/migration_flows.html"') == 4
+    assert own["biases"][1] == (
+        "Emigration is on average as the truth; the interval holds it in 2 of 2 years."
+    )
+    large = [cell(50_000 - 23_456.7, 50_000, year=2011, flow="immigration")]
+    large[0]["lower"] = None
+    own = recovery_view(found | {"flows": large}, ["survey_contacts"])["own"]
+    assert own["biases"] == [
+        "Immigration is on average 23,456.7 people a year below the truth (−46.9%)."
+    ]
     assert recovery_view(None, ["myeb3"]) is None
     real = recovery_view(None, ["border_movements"])
     assert real["own"] is None

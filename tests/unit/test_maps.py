@@ -183,6 +183,8 @@ def test_names_cannot_break_a_map(name):
 def test_long_names_are_cut_and_hebrew_ones_run_to_the_left():
     assert shortened(LONG) == LONG[:27] + "…"
     assert 'direction="rtl"' in drawn(names={CODES[4]: RIGHT_TO_LEFT})
+    tiles = country({}, dict.fromkeys(CODES, RIGHT_TO_LEFT), {})
+    assert tiles.count('direction="rtl"') == 9, "those of tiles too"
     wide = re.search(r'<text x="(\d+)"', drawn(CODES[0], {CODES[0]: LONG}))
     assert 250 < int(wide[1]) < 710, "it is moved into the drawing"
 

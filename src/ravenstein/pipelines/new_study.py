@@ -65,9 +65,9 @@ file = {file}
 areas = {areas}         # a file with another number of areas is refused
 """
 _DATES = """
-date = {0}-05-21
-next_date = {0}-11-26
-calendar = [{{ date = {1}-05-20, title = "Figures of the next mid-year" }}]"""
+date = {0}-11-24
+next_date = {1}-05-25
+calendar = [{{ date = {1}-11-23, title = "Figures of the next year" }}]"""
 _PLAIN_SOURCE = """
 [[sources]]
 kind = "{kind}"
@@ -181,7 +181,7 @@ def _twin_study(folder: Path) -> str:
             last=small.scale.last,
             geography=small.scale.last,
             designation=_quoted("Simulated data, for trying the system out"),
-            dates=_DATES.format(*(small.scale.last + after for after in (1, 2))),
+            dates=_DATES.format(*(small.scale.last + after for after in (2, 3))),
         )
         + _source("myeb3", f"twin/{COMPONENTS_FILE}", small.scale.areas)
         + _source("myeb2", f"twin/{DETAIL_FILE}", small.scale.areas)

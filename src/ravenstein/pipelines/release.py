@@ -110,6 +110,12 @@ def _compared(study: Study, run: Run, content: Release, new: Path, old: Path) ->
     """Number the release, keep those before it, and add what changed since the last of them."""
     kept, found, series = keep_release(study, run, content.tables, new, old)
     run.warnings += kept.warnings
+    day = study.release.date
+    if found and day and not kept.anew and found.before["date"] == day.isoformat():
+        run.warnings.append(
+            f"Release {kept.number} has other figures than release {found.before['vintage']} and "
+            f"the same date {day}: set date under [release] in study.toml."
+        )
     if found and found.rows.num_rows:
         write_csv(found.rows, new / "downloads" / "release_changes.csv")
     return replace(

@@ -16,6 +16,7 @@ from ravenstein.migration.revisions import moved_cells
 from ravenstein.pipelines.release_vintages import (
     FACTS,
     VINTAGES,
+    WITHHELD,
     damaged_data,
     facts,
     headline_vintages,
@@ -26,6 +27,7 @@ from ravenstein.pipelines.release_vintages import (
 from ravenstein.pipelines.revisions import Difference, unlike
 from ravenstein.release.vintages import ReleaseDifference, TableChange
 from ravenstein.store.files import schema
+from ravenstein.tables.migration import ALL
 from ravenstein.tables.release import RELEASE_CHANGES
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ _KINDS = ("file", "parameter", "study", "method", "code", "engine")
 _EDITION = "edition"
 _LATEST = "latest"
 _MOST = 4
+_NOT_SHOWN = "withheld now, or no longer made"  # which of the two is not recorded
 
 
 def keep_release(
@@ -88,7 +91,8 @@ def difference(
     Notes:
         Rows are matched by the table's grain. Where each release has one edition of the source,
         the edition is no part of a row's name: the same area and year in another edition is a
-        figure revised, and the edition is among the reasons.
+        figure revised, and the edition is among the reasons. Figures of groups from interviews
+        that are there no more may be withheld now: their earlier value is not repeated.
     """
     names = sorted({*old.tables, *new.tables})
     found = tuple(_compared(old, new, name) for name in names if only in (None, name))
@@ -143,10 +147,20 @@ def _moved(
     cells = moved_cells(
         pair[0], pair[1], key, [n for n in declared.names if n not in declared.grain]
     )
+    rows = cells.rows
+    if declared.name in WITHHELD:
+        before = pc.if_else(_withheld(rows), pa.scalar(None, pa.string()), rows["before"])
+        rows = rows.set_column(rows.column_names.index("before"), "before", before)
     counts = {name: getattr(cells, name) for name in ("added", "removed", "changed", "same")}
     why = in_short(behind)
     told = tuple(asdict(reason) for reason in behind)
-    return replace(plain, state="changed", rows=cells.rows, counts=counts, reasons=told, why=why)
+    return replace(plain, state="changed", rows=rows, counts=counts, reasons=told, why=why)
+
+
+def _withheld(rows: pa.Table) -> pa.ChunkedArray:
+    """Say of each changed figure whether it is one of a group and not published any more."""
+    gone = pc.or_(pc.equal(rows["change"], "removed"), pc.is_null(rows["after"]))
+    return pc.and_(gone, pc.not_equal(rows["by"], ALL))
 
 
 def _one_edition(rows: pa.Table) -> str | None:
@@ -207,6 +221,8 @@ def _listed(table: TableChange) -> pa.Table:
     found = {"table": pa.array([table.name] * count, pa.string()), "cell": cell}
     found |= {n: rows[n] for n in ("column", "change", "before", "after", "difference")}
     found["why"] = pa.array([table.why] * count, pa.string())
+    if table.name in WITHHELD:
+        found["why"] = pc.if_else(_withheld(rows), f"{_NOT_SHOWN}; {table.why}", found["why"])
     return pa.table(found).cast(schema(RELEASE_CHANGES))
 
 

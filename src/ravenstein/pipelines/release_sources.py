@@ -266,44 +266,67 @@ def coverage_rows(study: Study, store: Store, run: int) -> list[Row]:
         By year `passengers` whom ports count; `unsampled`, their share on routes and at hours that
         the survey does not sample; `response`, the share of sampled passengers who answered, fully
         or in part; `border`, crossings held over passengers; `gaps`, the share of crossings that
-        follow one in the same direction. None where it is not known.
+        follow one in the same direction. None where it is not known. `months` has for each of
+        these the months of the year that its sources have, the fewest of them.
     """
 
-    def sums(table: Table, value: nw.Expr, *only: nw.Expr) -> dict[int, int]:
+    def sums(table: Table, value: nw.Expr) -> dict[int, tuple[int, int]]:
         if not study.of_kind(BORDER_MOVEMENTS.name if table is BORDER_GAPS else table.name):
             return {}
         try:
             frame = store.read(table, run=run)
         except StoreError:
             return {}
-        day = "interviewed_on" if table is SURVEY_CONTACTS else "month"
-        chosen = frame.filter(*only) if only else frame
-        rows = chosen.select(year=nw.col(day).dt.year(), value=value).group_by("year")
-        counted = store.collect(rows.agg(nw.col("value").sum())).to_pylist()
-        return {int(row["year"]): int(row["value"]) for row in counted}
+        day = nw.col("interviewed_on" if table is SURVEY_CONTACTS else "month").dt
+        rows = frame.select(year=day.year(), month=day.month(), value=value).group_by("year")
+        totals = rows.agg(nw.col("value").sum(), nw.col("month").n_unique())
+        found = store.collect(totals).to_pylist()
+        return {int(row["year"]): (int(row["value"]), int(row["month"])) for row in found}
 
-    sampled = sums(SURVEY_TRAFFIC, nw.col("passengers"))
-    others = sums(SURVEY_UNSAMPLED, nw.col("passengers"))
-    asked = nw.col("response").is_in(_ANSWERED)
-    answers = sums(SURVEY_CONTACTS, asked.cast(nw.Int64))
-    silent = sums(SURVEY_NONRESPONSE, nw.col("migtotal") + nw.col("ordtotal"))
-    held = sums(BORDER_GAPS, nw.col("crossings"))
-    repeated = sums(BORDER_GAPS, nw.col("repeated"))
-    rows = []
-    for year in sorted({*sampled, *others, *held}):
-        passengers = sampled.get(year, 0) + others.get(year, 0)
-        reached = answers.get(year, 0)
-        rows.append(
-            {
-                "year": year,
-                "passengers": passengers or None,
-                "unsampled": _share(others.get(year, 0), passengers),
-                "response": _share(reached, reached + silent.get(year, 0)) if reached else None,
-                "border": _share(held[year], passengers) if year in held else None,
-                "gaps": _share(repeated[year], held[year]) if year in held else None,
-            }
-        )
-    return rows
+    asked = nw.col("response").is_in(_ANSWERED).cast(nw.Int64)
+    silent = nw.col("migtotal") + nw.col("ordtotal")
+    sources = {
+        "sampled": sums(SURVEY_TRAFFIC, nw.col("passengers")),
+        "others": sums(SURVEY_UNSAMPLED, nw.col("passengers")),
+        "answers": sums(SURVEY_CONTACTS, asked),
+        "silent": sums(SURVEY_NONRESPONSE, silent),
+        "held": sums(BORDER_GAPS, nw.col("crossings")),
+        "repeated": sums(BORDER_GAPS, nw.col("repeated")),
+    }
+    years = {year for name in ("sampled", "others", "held") for year in sources[name]}
+    return [
+        _seen(year, {name: counts[year] for name, counts in sources.items() if year in counts})
+        for year in sorted(years)
+    ]
+
+
+def _seen(year: int, counts: dict[str, tuple[int, int]]) -> Row:
+    """Return a year's row of `coverage_rows` from the sum and the months of each of its counts."""
+
+    def of(name: str) -> int:
+        return counts.get(name, (0, 0))[0]
+
+    def months(*names: str) -> int:
+        return min((counts[name][1] for name in names if name in counts), default=0)
+
+    ports = "sampled", "others"
+    passengers = of("sampled") + of("others")
+    held = "held" in counts
+    return {
+        "year": year,
+        "passengers": passengers or None,
+        "unsampled": _share(of("others"), passengers),
+        "response": _share(of("answers"), of("answers") + of("silent")) if of("answers") else None,
+        "border": _share(of("held"), passengers) if held else None,
+        "gaps": _share(of("repeated"), of("held")) if held else None,
+        "months": {
+            "passengers": months(*ports),
+            "unsampled": months(*ports),
+            "response": months("answers", "silent"),
+            "border": months("held", *ports),
+            "gaps": months("held"),
+        },
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

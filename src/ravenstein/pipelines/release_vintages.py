@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ import pyarrow.compute as pc
 from ravenstein.core.errors import SourceError, StoreError, TableError, listed
 from ravenstein.core.schema import Column, ColumnType, Table
 from ravenstein.pipelines.revisions import behind
+from ravenstein.release.disclosure import parameters
 from ravenstein.store.files import file_hash, replacing, write_text
 from ravenstein.store.provenance import code_version, engine_versions
 from ravenstein.store.rows import read_rows
@@ -21,12 +24,14 @@ from ravenstein.tables.geography import AREAS
 from ravenstein.tables.migration import ALL, MIGRATION_FLOWS
 from ravenstein.tables.population import POPULATION_ACCOUNT
 from ravenstein.tables.release import RELEASE_FILES
+from ravenstein.tables.survey_results import SURVEY_FLOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ravenstein.release.tables import PublishedTable
+    from ravenstein.pipelines.revisions import Behind
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 
@@ -34,8 +39,11 @@ Row = dict[str, Any]
 FACTS, VINTAGES, DOWNLOADS = "release.json", "vintages", "downloads"
 _KINDS = ("file", "parameter", "method", "code", "engine")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _OF_PAGES = ("title", "producer", "source", "contact", "data_folders")
+WITHHELD = (MIGRATION_FLOWS.name, SURVEY_FLOWS.name)
+"""Tables that are published without figures of too few interviews."""
+_UNKNOWN: Row = {"date": None, "run": None, "changed": []}
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,8 @@ def facts(study: Study, run: Run, tables: Sequence[PublishedTable], folder: Path
         except StoreError:
             continue  # put together for the release alone
     origins = dict(zip(writes, behind(run.store, *writes.values()), strict=True))
+    files = {name for origin in origins.values() for of, name in origin if of == "file"}
+    short = file_names([*(source.file for source in study.sources), *sorted(files)])
     day = study.release.date
     return {
         "title": study.study.title,
@@ -154,14 +164,16 @@ def facts(study: Study, run: Run, tables: Sequence[PublishedTable], folder: Path
         "engine": engine_versions(study.study.engine),
         "study": settings(study.text),
         "tables": {
-            table.name: _of_table(table, folder / DOWNLOADS, origins.get(table.name, {}))
+            table.name: _of_table(table, folder / DOWNLOADS, origins.get(table.name, {}), short)
             for table in tables
         },
     }
 
 
-def _of_table(table: PublishedTable, folder: Path, origin: dict[tuple[str, str], set[str]]) -> Row:
+def _of_table(table: PublishedTable, folder: Path, origin: Behind, short: Mapping[str, str]) -> Row:
     names = [column.name for column in table.columns]
+    if table.name in WITHHELD:
+        origin = origin | _disclosure()
     return {
         "title": table.title,
         "rows": table.rows.num_rows,
@@ -170,18 +182,48 @@ def _of_table(table: PublishedTable, folder: Path, origin: dict[tuple[str, str],
         "grain": [name for name in table.table.grain if name in names],
         "columns": {column.name: [column.type.value, column.unit] for column in table.columns},
         "behind": {
-            kind: {name: sorted(origin[of, name]) for of, name in sorted(origin) if of == kind}
+            kind: {
+                short[name] if kind == "file" else name: sorted(origin[of, name])
+                for of, name in sorted(origin)
+                if of == kind
+            }
             for kind in _KINDS
         },
     }
+
+
+def _disclosure() -> Behind:
+    """Return the parameters of disclosure control as what is behind a table."""
+    entries = parameters().entries
+    return {
+        ("parameter", name): {
+            "; ".join(f"from {day}: {value}" for day, value in one.values) + f" {one.unit}"
+        }
+        for name, one in entries.items()
+    }
+
+
+def file_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return files by their names without folders; further ones of a name get -2, -3.
+
+    >>> file_names(["../x/a.csv", "b.csv", "old/a.csv", "b.csv"])
+    {'../x/a.csv': 'a.csv', 'b.csv': 'b.csv', 'old/a.csv': 'a.csv-2'}
+    """
+    found: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for path in dict.fromkeys(paths):
+        name = PurePath(path).name
+        count[name] += 1
+        found[path] = name if count[name] == 1 else f"{name}-{count[name]}"
+    return found
 
 
 def settings(text: str) -> dict[str, str]:
     r"""Return the settings of a study that figures may depend on, by name.
 
     Args:
-        text: The text of study.toml. Titles, contacts and what pages say are left out; so are
-            the names of files, which provenance holds.
+        text: The text of study.toml. Titles, contacts and what pages say are left out; sources
+            go by the names of their files without the folders they happen to lie in.
 
     >>> settings('[study]\ntitle = "A"\nseed = 7\n[population]\nallow_unbalanced = true')
     {'study.seed': '7', 'population.allow_unbalanced': 'True'}
@@ -192,9 +234,11 @@ def settings(text: str) -> dict[str, str]:
         content.get("study", {}).pop(name, None)
     sources = content.pop("sources", [])
     found = dict(_flat(content, ""))
+    short = file_names(str(source.get("file")) for source in sources)
     for source in sources:
         own = {name: value for name, value in source.items() if name not in ("kind", "file")}
-        found |= dict(_flat(own, f"source {source.get('kind')} {source.get('file')}: "))
+        name = short[str(source.get("file"))]
+        found |= dict(_flat(own, f"source {source.get('kind')} {name}: "))
     return found
 
 
@@ -230,7 +274,8 @@ def keep_vintages(new: Path, old: Path, made: Row, *, recorded: int = 0) -> Kept
         present = None
     if present is None:
         number = 1 + max(recorded, *known, 0)
-        said = made | {"vintage": number, "changed": sorted(made["tables"]), "earlier": []}
+        lost = _unknown({*range(1, recorded + 1), *known})
+        said = made | {"vintage": number, "changed": sorted(made["tables"]), "earlier": lost}
     else:
         number, said = _numbered(present, made, recorded)
     for each in known:
@@ -260,7 +305,13 @@ def _numbered(present: PublishedVintage, made: Row, recorded: int) -> tuple[int,
         return present.number, present.facts if same else made | also
     row = {name: present.facts[name] for name in ("vintage", "date", "run", "changed")}
     number = 1 + max(present.number, recorded)
-    return number, made | {"vintage": number, "changed": changed, "earlier": [*earlier, row]}
+    earlier += [row, *_unknown(range(present.number + 1, number))]
+    return number, made | {"vintage": number, "changed": changed, "earlier": earlier}
+
+
+def _unknown(numbers: Iterable[int]) -> list[Row]:
+    """Return vintages of which no more is known than that there were such."""
+    return [{"vintage": number} | _UNKNOWN for number in sorted(numbers)]
 
 
 def _copied(paths: Iterable[Path], folder: Path) -> None:
@@ -310,11 +361,11 @@ def vintages(folder: Path) -> list[Row]:
     """
     present = read_vintage(folder)
     told = {row["vintage"]: row for row in present.facts["earlier"]}
-    unknown: Row = {"date": None, "run": None, "changed": []}
+    there = {int(p.name) for p in _within(folder / VINTAGES) if _NUMBER.fullmatch(p.name)}
     rows = []
-    for number in range(1, present.number):
+    for number in sorted({*told, *(each for each in there if each < present.number)}):
         path = folder / VINTAGES / str(number)
-        row = {"vintage": number} | unknown | told.get(number, {})
+        row = {"vintage": number} | _UNKNOWN | told.get(number, {})
         try:
             found = read_vintage(path)
             row |= {name: found.facts[name] for name in ("date", "run", "changed")}
@@ -368,7 +419,13 @@ def _need_form(found: PublishedVintage) -> None:
         found.declaration(name)
         whole += [said["data"], said["file"]]
         whole += [set(values) for things in said["behind"].values() for values in things.values()]
-    if found.number < 1 or not all(_NAME.fullmatch(name) for name in found.tables):
+    # a number of any size would be counted up to
+    if not _NUMBER.fullmatch(str(found.facts["vintage"])):
+        raise ValueError
+    before = [row["vintage"] for row in found.facts["earlier"]]
+    if not all(type(each) is int and 0 < each < found.number for each in before):
+        raise ValueError
+    if not all(_NAME.fullmatch(name) for name in found.tables):
         raise ValueError
 
 

@@ -13,6 +13,7 @@ from ravenstein.release.charts.area import (
     pyramid_chart,
     rank_chart,
 )
+from ravenstein.tables.geography import edition_year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +198,15 @@ def area_view(area: Area, others: Mapping[str, Area]) -> Row:
         "area": area,
         "headline": words.population_sentence(row["year"], row["opening"], row["closing"]),
         "since": words.since_sentence(area.first, area.first_stock, row["closing"]),
-        "moves": "; ".join(moves) + ".",
+        "growth": " ".join(
+            part
+            for part in (
+                words.since_sentence(area.first, area.first_stock, row["closing"]),
+                words.peak_sentence(stocks),
+            )
+            if part
+        ),
+        "moves": f"In the year to mid-{row['year']} {'; '.join(moves)}.",
         "figures": headline_figures(area),
         "population_chart": population_chart(stocks, _drawn(area)) if drawn else "",
         "earlier_chart": population_chart(stocks, _drawn(area), shown=True)
@@ -402,11 +411,14 @@ def _flag(area: Area) -> Row:
     if shares:
         editions = len({r["edition"] for r in area.earlier})
         sentence += " " + words.revised_sentence(editions, revised)
-    if {"no_figures", "unbalanced"} & set(statuses):
-        word = "Use with caution"
+    if "no_figures" in statuses:
+        word = "Incomplete"
+    elif "unbalanced" in statuses:
+        word = "Does not add up"
     else:
-        word = "Much revised" if revised > _MUCH else "Good"
-    return {"word": word, "good": word == "Good", "sentence": sentence}
+        word = "Much revised" if revised > _MUCH else "Adds up"
+    sentence += " The source gives no margin of error."
+    return {"word": word, "good": word == "Adds up", "sentence": sentence}
 
 
 def _share(row: Row) -> float | None:
@@ -426,9 +438,11 @@ def _revised(area: Area) -> Row | None:
         share, revision = _share(row), row["revision"]
         shown = [words.number(row["figures"][e]) if e in row["figures"] else "" for e in editions]
         by = "" if revision is None else words.signed(revision)
-        of = "" if share is None else f"{100 * share:+.1f}%".replace("-", "−")
+        first = next(iter(row["figures"].values()))
+        of = "" if share is None else words.per_cent(revision, first)
         rows.append([str(row["year"]), *shown, by, of])
-    return {"heads": ["Mid-year", *editions, "Revision", "Share"], "rows": rows}
+    heads = [f"{edition_year(edition)} edition" for edition in editions]
+    return {"heads": ["Mid-year", *heads, "Revision", "Share"], "rows": rows}
 
 
 def _migration(area: Area) -> list[tuple[int, Row]]:

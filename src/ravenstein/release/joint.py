@@ -20,7 +20,7 @@ _APRIL = "moves"  # counted in years to mid-April
 def joint_view(
     rows: Sequence[Row], notes: Mapping[tuple[str, str], Sequence[str]] | None = None
 ) -> Row | None:
-    """Return what the page shows, topic by topic; None without any figures.
+    """Return what the page shows, topic by topic; None without figures or notes.
 
     Args:
         rows: Rows of `joint_statistics`.
@@ -43,7 +43,9 @@ def joint_view(
                 "measures": measured,
             }
         )
-    return {"topics": topics} if topics else None
+    held = {(row["topic"], row["measure"]) for row in rows}
+    empty = [(MEASURES.labels[of[1]], said) for of, said in (notes or {}).items() if of not in held]
+    return {"topics": topics, "empty": empty} if topics or empty else None
 
 
 def _measure(rows: Sequence[Row], notes: Sequence[str]) -> Row:

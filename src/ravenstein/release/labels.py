@@ -24,11 +24,11 @@ _STEP = 5.0  # in which their room is measured
 
 
 def plain(text: str) -> str:
-    """Return text without the characters that an XML file may not hold, and without other controls.
+    r"""Return text without the characters that XML forbids, and without other controls.
 
     Source: W3C, Extensible Markup Language (XML) 1.0, fifth edition, section 2.2.
 
-    >>> plain("Ab\\x00e\\ud800r\\ufffe")
+    >>> plain("Ab\x00e\ud800r\ufffe")
     'Aber'
     """
     return "".join(sign for sign in text if not _odd(sign))

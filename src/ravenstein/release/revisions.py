@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ravenstein.core.errors import MigrationError
 from ravenstein.migration.revisions import revision_summary, revisions, triangle
 from ravenstein.release import words
-from ravenstein.release.headline import FLOW_NAMES
+from ravenstein.release.vintages import FLOW_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 _MOST_REVISED = 10
 _LOCAL = "local_authority"
+_SHOWN = (
+    "Estimates are revised when better sources arrive. Here is how far the figures moved, and how "
+    "soon they settled."
+)
+_ONE = "There is one edition of the source and one release so far: nothing has been revised yet."
+_NONE = (
+    "There are not two editions of the source, nor two releases whose populations or total "
+    "migration are still there: revisions cannot be shown."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +108,8 @@ def area_revisions(estimates: pa.Table, areas: pa.Table) -> dict[str, list[Row]]
     Returns:
         By area code, of areas in two editions or more: rows of `year`, `figures` by edition, in
         order of their last mid-years, and `revision`, first to latest, None in one edition alone.
-        A state or nation has no figure where one of its local authorities has none.
+        A state or nation has no figure where one of its local authorities has none, and a state
+        none where it lacks a nation of the latest edition, or has one more.
 
     >>> rows = pa.table({"edition": ["2001-2001_geog2001", "2001-2002_geog2002"],
     ...                  "area": ["E06000001"] * 2, "year": [2001] * 2, "population": [100, 110]})
@@ -156,10 +166,35 @@ def _with_sums(estimates: pa.Table, areas: pa.Table) -> pa.Table:
     parts = [within.select(names)]
     whole = pc.ScalarAggregateOptions(skip_nulls=False)
     for place in ("nation", "state"):
-        sums = within.group_by(["edition", place, "year"]).aggregate([("population", "sum", whole)])
+        chosen = _of_same_nations(within) if place == "state" else within
+        sums = chosen.group_by(["edition", place, "year"]).aggregate([("population", "sum", whole)])
         parts.append(sums.rename_columns({place: "area", "population_sum": "population"}))
     every = pa.concat_tables([part.select(names) for part in parts])
     return every.filter(pc.is_valid(every["population"]))
+
+
+def _of_same_nations(rows: pa.Table) -> pa.Table:
+    """Leave out years of a state in which an edition has other nations than the latest edition.
+
+    Else a nation that is not there in one of them would be told as a revision of the state.
+    """
+    held: dict[tuple[str, str, int], set[str]] = {}
+    latest: dict[str, tuple[tuple[int, str], set[str]]] = {}
+    names = ["state", "edition", "year", "nation"]
+    for row in rows.group_by(names).aggregate([]).to_pylist():
+        state, edition, year, nation = (row[name] for name in names)
+        held.setdefault((state, edition, year), set()).add(nation)
+        place = _order(edition)
+        if state not in latest or place > latest[state][0]:
+            latest[state] = (place, set())
+        if place == latest[state][0]:
+            latest[state][1].add(nation)
+    same = [key for key, nations in held.items() if nations == latest[key[0]][1]]
+    columns = {
+        name: pa.array([key[at] for key in same], rows.schema.field(name).type)
+        for at, name in enumerate(names[:3])
+    }
+    return rows.join(pa.table(columns), names[:3], join_type="inner")
 
 
 def _pairs(estimates: pa.Table, known: Mapping[str, Row], latest: str) -> pa.Table:
@@ -234,7 +269,11 @@ def _shared(estimates: pa.Table, pairs: pa.Table, edition: str, latest: str) -> 
 
 
 def revisions_view(
-    found: EditionRevisions | None, own: pa.Table | None, names: Mapping[str, str]
+    found: EditionRevisions | None,
+    own: pa.Table | None,
+    names: Mapping[str, str],
+    *,
+    number: int = 1,
 ) -> Row:
     """Return what the page of revisions shows.
 
@@ -243,9 +282,10 @@ def revisions_view(
         own: The headline series by release: `series`, `year`, `vintage`, `persons`; None without
             two releases. A series is a flow, or the code of a state for its population.
         names: Names of areas by code.
+        number: Number of this release.
 
     Returns:
-        `found`, `said` in words, and `series`: for each series of this study's releases its name,
+        `lead`, `found`, `said` in words, and `series`: for each series of this study's releases its name,
         triangle and summary by maturity.
     """
     places: list[Row] = []
@@ -255,6 +295,7 @@ def revisions_view(
             for row in found.places
         ]
     return {
+        "lead": _SHOWN if found or own is not None else _ONE if number == 1 else _NONE,
         "found": found,
         "said": [_sentence(row, found.editions[-1]) for row in found.compared] if found else [],
         "editions": [row["edition"] for row in found.editions] if found else [],
@@ -311,7 +352,7 @@ def _own(rows: pa.Table, names: Mapping[str, str]) -> list[Row]:
         summary = []
     return [
         {
-            "name": FLOW_NAMES.get(name) or f"Population of {names.get(name, name)}",
+            "name": FLOW_TITLES.get(name) or f"Population of {names.get(name, name)}",
             "vintages": given.vintages,
             "rows": [
                 {"year": year, "figures": [None if math.isnan(v) else v for v in figures]}

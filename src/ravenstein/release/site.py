@@ -192,7 +192,9 @@ def _area_files(release: Release, area: Area) -> Iterator[tuple[str, str]]:
     drawn = ""
     if release.atlas:
         chosen = [one.code for one in members(release, area)]
-        drawn = area_map(release.atlas, chosen, area.similar, names=names, label=area.name)
+        # the name of a nation would stand in a part of it, or in another
+        label = area.name if area.level == "local_authority" else None
+        drawn = area_map(release.atlas, chosen, area.similar, names=names, label=label)
     view = area_view(area, {one.code: one for one in release.areas})
     path = f"areas/{area.code}.html"
     yield from _page(path, release, template="area.html", view=view, map=drawn)

@@ -42,6 +42,8 @@ _MEASURED = {
 }
 """The shares of `coverage_rows` that say what a source leaves out."""
 
+_WHOLE = 12  # months of a year
+
 
 def share(value: float | None) -> str:
     """Return a share in per cent, or nothing where it is not known.
@@ -69,10 +71,26 @@ def sources_view(rows: Sequence[Row], coverage: Sequence[Row] = ()) -> Row:
             }
             for row in rows
         ],
-        "years": [row | {name: share(row[name]) for name in _SHARES} for row in reversed(coverage)],
+        "years": [_year(row) for row in reversed(coverage)],
         "has": {name for row in coverage for name in _SHARES if row[name] is not None},
         "unread": sum(row["files"] is None for row in rows),
     }
+
+
+def _year(row: Row) -> Row:
+    """Return a year's figures in words; those of some months only are marked."""
+    told = {"passengers": words.number(row["passengers"])}
+    told |= {name: share(row[name]) for name in _SHARES}
+    return {"year": row["year"]} | {
+        name: text + _part(row["months"][name]) if row[name] is not None else text
+        for name, text in told.items()
+    }
+
+
+def _part(months: int) -> str:
+    if months >= _WHOLE:
+        return ""
+    return f" ({months} month{'s' if months > 1 else ''})"
 
 
 def _declared(kind: str) -> str:
@@ -100,15 +118,19 @@ def _when(value: int | dt.date) -> str:
 
 
 def _measured(kind: str, coverage: Sequence[Row]) -> list[str]:
-    """Say each measured share of a source in the first year that has it and in the last."""
+    """Say each measured share of a source in its first whole year and in its last."""
     found = []
     for name in _MEASURED.get(kind, ()):
-        years = [(row["year"], row[name]) for row in coverage if row[name] is not None]
+        known = [row for row in coverage if row[name] is not None]
+        # a source without any whole year: its latest part of one
+        years = [row for row in known if row["months"][name] >= _WHOLE] or known[-1:]
         if not years:
             continue
-        (first, start), (last, end) = years[0], years[-1]
-        text = f"{last}: {share(end)} {_SHARES[name]}"
-        found.append(f"{text} ({first}: {share(start)})." if first != last else f"{text}.")
+        first, last = years[0], years[-1]
+        when = f"{last['year']}{_part(last['months'][name])}"
+        text = f"{when}: {share(last[name])} {_SHARES[name]}"
+        start = f" ({first['year']}: {share(first[name])})" if first is not last else ""
+        found.append(f"{text}{start}.")
     return found
 
 
@@ -158,7 +180,7 @@ def _own(found: Row) -> Row:
         "years": years,
         "flows": FLOW_NAMES,
         "lead": _held_sentence(rows),
-        "biases": [_bias_sentence(rows, flow) for flow in FLOW_NAMES],
+        "biases": [text for flow in FLOW_NAMES if (text := _bias_sentence(rows, flow))],
         "unsampled": _unsampled_sentence(found["unsampled"]),
         "year": found["year"],
         "parts": [(shown(name), parts[name]) for name in in_order(found["parts"])],
@@ -198,15 +220,19 @@ def _held_sentence(rows: Sequence[Row]) -> str:
 def _bias_sentence(rows: Sequence[Row], flow: str) -> str:
     """Say how far a flow is off on average, and in how many years its interval holds the truth."""
     own = [row for row in rows if row["flow"] == flow]
+    if not own:
+        return ""
     known = [row["held"] for row in own if row["held"] is not None]
     truth = sum(row["truth"] for row in own)
-    gap = (sum(row["persons"] for row in own) - truth) / max(len(own), 1)
-    side = "above" if gap > 0 else "below"
-    of = f" ({_per_cent(gap * len(own), truth)})" if truth else ""
-    return (
-        f"{FLOW_NAMES[flow]} is on average {abs(gap):.1f} people a year {side} the truth{of}; the "
-        f"interval holds it in {sum(known)} of {len(known)} years."
-    )
+    total = sum(row["persons"] for row in own) - truth
+    size = f"{abs(total) / len(own):,.1f}"
+    of = f" ({_per_cent(total, truth)})" if truth else ""
+    said = f"{size} people a year {'above' if total > 0 else 'below'} the truth{of}"
+    if size == "0.0":
+        said = "as the truth"
+    years = f"{len(known)} year{'s' if len(known) > 1 else ''}"
+    held = f"; the interval holds it in {sum(known)} of {years}" if known else ""
+    return f"{FLOW_NAMES[flow]} is on average {said}{held}."
 
 
 def _unsampled_sentence(unsampled: float | None) -> str:

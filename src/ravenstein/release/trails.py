@@ -27,7 +27,6 @@ def trail_view(trail: Row) -> Row:
         "command": f'ravenstein explain {trail["table"]} --where "{trail["example"]}"'
         if trail["example"]
         else f"ravenstein explain {trail['table']}",
-        "titles": {name: step["title"] for name, step in steps.items()},
     }
 
 

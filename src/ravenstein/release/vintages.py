@@ -35,6 +35,8 @@ _NAMED = {
     "code": "Code",
     "engine": "Engine",
 }
+FLOW_TITLES = {flow: f"{name} (sum of components)" for flow, name in FLOW_NAMES.items()}
+"""Names of the flows of `migration_flows`: the headline may be another, combined series."""
 _HEADLINE = {
     "population_account": {"column": "closing"},
     "migration_flows": {"column": "persons", "nation": "all", "by": "all", "component": "total"},
@@ -115,10 +117,13 @@ def change_words(found: ReleaseDifference | None) -> str:
         for state, what in (("new", "new"), ("gone", "no longer published"))
         if (tables := found.of(state))
     ]
+    left = len(found.of("damaged", "other_form"))
+    if left:
+        others.append(f"{left} {'table' if left == 1 else 'tables'} could not be compared")
     since = f"Since release {found.before['vintage']},"
     if not changed:
-        start = f"{since} no figure has changed"
-        return f"{start}; {' and '.join(others)}." if others else f"{start}."
+        start = f"{since} no figure {'is known to have' if left else 'has'} changed"
+        return "; ".join([start, *others]) + "."
     counts = {
         name: sum(table.counts[name] for table in changed)
         for name in ("changed", "added", "removed")
@@ -188,9 +193,11 @@ def _cell(row: Row) -> Row:
 
     >>> _cell({"before": "-1200.50", "after": "3", "difference": 1203.5})
     {'before': '−1,200.5', 'after': '3', 'difference': '+1,203.5'}
+    >>> _cell({"before": None, "after": "3", "difference": None})
+    {'before': '', 'after': '3', 'difference': ''}
     """
     if row["difference"] is None:
-        return row | {"difference": ""}
+        return row | {name: row[name] or "" for name in ("before", "after", "difference")}
     forms = {"before": ",.10g", "after": ",.10g", "difference": "+,.10g"}
     return row | {n: format(float(row[n]), form).replace("-", "−") for n, form in forms.items()}
 
@@ -227,7 +234,7 @@ def headline_changes(found: ReleaseDifference, names: Mapping[str, str]) -> list
             rows = rows.filter(pc.equal(rows[name], value))
         for row in _largest(rows):
             if "flow" in row:
-                what = FLOW_NAMES.get(row["flow"], row["flow"])
+                what = FLOW_TITLES.get(row["flow"], row["flow"])
             else:
                 what = f"Population of {names.get(row['area'], row['area'])}"
             sides = {n: words.rounded(float(row[n])) for n in ("before", "after", "difference")}

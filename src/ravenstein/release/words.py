@@ -74,6 +74,25 @@ def since_sentence(first: int, start: int | None, end: int | None) -> str:
     )
 
 
+def peak_sentence(stocks: Sequence[dict[str, Any]]) -> str:
+    """Say when a population was highest or lowest, where that is within the years shown.
+
+    Args:
+        stocks: `year` and `population` [persons] in order of year.
+
+    >>> pairs = (2001, 10), (2002, 12), (2003, 9)
+    >>> peak_sentence([{"year": year, "population": n} for year, n in pairs])
+    'It was highest in mid-2002 (12).'
+    """
+    inner = stocks[1:-1]
+    ends = [row["population"] for row in (stocks[0], stocks[-1])] if stocks else []
+    for of, name in ((max, "highest"), (min, "lowest")):
+        found = of(inner, key=lambda row: row["population"], default=None)
+        if found and of([found["population"], *ends]) not in ends:
+            return f"It was {name} in mid-{found['year']} ({number(found['population'])})."
+    return ""
+
+
 def rounded(value: float) -> int:
     """Return a whole number, rounded half away from zero.
 
@@ -385,14 +404,14 @@ def natural_sentence(births: int | None, deaths: int | None) -> str:
     """Say whether births or deaths were more.
 
     >>> natural_sentence(300, 200)
-    'There were 100 more births than deaths'
+    'there were 100 more births than deaths'
     """
     if births is None or deaths is None:
-        return "Births or deaths are not available"
+        return "births or deaths are not available"
     if births == deaths:
-        return f"There were as many births as deaths ({number(births)})"
+        return f"there were as many births as deaths ({number(births)})"
     more, less = ("births", "deaths") if births > deaths else ("deaths", "births")
-    return f"There were {number(abs(births - deaths))} more {more} than {less}"
+    return f"there were {number(abs(births - deaths))} more {more} than {less}"
 
 
 def flow_sentence(net: int | None, what: str) -> str:

@@ -71,6 +71,15 @@ def edition_name(first: int, last: int, geography: int) -> str:
     return f"{first}-{last}_geog{geography}"
 
 
+def edition_year(edition: str) -> int:
+    """Return the last mid-year that an edition's name says.
+
+    >>> edition_year("2001-2020_geog2021")
+    2020
+    """
+    return int(edition.partition("_")[0].rpartition("-")[2])
+
+
 def edition_column() -> Column:
     """Return the column that names the edition of the source: its years and its boundaries."""
     return Column(

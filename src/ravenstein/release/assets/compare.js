@@ -251,7 +251,9 @@
 
   const csv = async () => {
     const now = figures(await Promise.all(codes.map(load)));
-    const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
+    // a spreadsheet would run a name that begins like a formula
+    const quoted = (text) =>
+      `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replace(/"/g, '""')}"`;
     const rows = codes.flatMap((code, i) =>
       [...now.rows[i]].map(([year, value]) => {
         const text = value === null ? "" : value.toFixed(now.digits);

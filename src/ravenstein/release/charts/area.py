@@ -146,7 +146,7 @@ def pyramid_chart(
     sets = {"men": _steps(men, -1), "women": _steps(women, 1), "lines": []}
     for side, sign in zip(before or (), (-1, 1), strict=False):
         sets["lines"] += [row | {"side": sign} for row in _steps(side, sign)]
-    widest = max([1, *men, *women, *(n for side in before or () for n in side)])
+    widest = round(1.04 * max([1, *men, *women, *(n for side in before or () for n in side)]))
     top = len(men) + 4
     sets["frame"] = [{"age": 0, "persons": sign * widest} for sign in (-1, 1)]
     sets["names"] = [
