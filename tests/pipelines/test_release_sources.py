@@ -105,12 +105,17 @@ def test_each_source_has_its_extent_and_what_it_leaves_out(found):
     assert years[2004]["border"] is None
     assert years[2006]["border"] < 0.2
     assert 0.8 < years[2014]["border"] <= 1
-    print([(y, r["months"], r["border"]) for y, r in years.items()])
+    assert [years[year]["months"]["border"] for year in (2004, 2005, 2006, 2016)] == [0, 6, 12, 6]
+    assert years[2005]["months"]["response"] == 12
     view = sources_view(found["sources"], found["coverage"])
     said = {row["kind"]: " ".join(row["leaves_out"]) for row in view["sources"]}
-    print(said["border_movements"], said["survey_contacts"])
     assert "of sampled passengers answered (2001: " in said["survey_contacts"]
-    assert "of the passengers whom ports count were held" in said["border_movements"]
+    assert "of the passengers whom ports count were held (2006: " in said["border_movements"], (
+        "2005 is half a year"
+    )
+    assert "2016" not in said["border_movements"]
+    shown = {row["year"]: row for row in view["years"]}
+    assert shown[2005]["border"].endswith("% (6 months)")
     assert all("/" not in row["file"] for row in found["sources"])
 
 

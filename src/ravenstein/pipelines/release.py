@@ -16,6 +16,7 @@ from ravenstein.pipelines.release_ages import area_ages
 from ravenstein.pipelines.release_areas import (
     earlier_populations,
     gone_areas,
+    outlines,
     similar_areas,
 )
 from ravenstein.pipelines.release_diff import keep_release
@@ -39,8 +40,7 @@ from ravenstein.release.tables import PublishedTable
 from ravenstein.release.trails import trail_view
 from ravenstein.store.files import file_hash, inside, schema, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
-from ravenstein.store.readers.outlines import read_outlines
-from ravenstein.tables.explorer import AREA_AGES, SIMILAR_AREAS
+from ravenstein.tables.explorer import ABOLISHED_CODES, AREA_AGES, AREA_OUTLINES, SIMILAR_AREAS
 from ravenstein.tables.geography import AREAS
 from ravenstein.tables.joint import JOINT_STATISTICS
 from ravenstein.tables.population import (
@@ -234,7 +234,7 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
         "geography": geography.edition,
         "areas": shown,
         "gone": tuple(gone_areas(study, run)),
-        "atlas": _atlas(study, shown),
+        "atlas": _atlas(study, run, shown),
         "checks": tuple(checks.to_pylist()),
         "editions": tuple(editions),
         "revisions": edition_revisions(estimates, every_area, editions),
@@ -243,6 +243,10 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
               (POPULATION_CHECKS, checks, every), (SIMILAR_AREAS, similar, one)]  # fmt: skip
     if ages:
         tables.append((AREA_AGES, run.store.collect(run.read(AREA_AGES)), source))
+    written = {vintage.table_name for vintage in run.written}
+    for table in (ABOLISHED_CODES, AREA_OUTLINES):  # of studies that have their sources
+        if table.name in written:
+            tables.append((table, run.store.collect(run.read(table).sort(*table.grain)), source))
     return content, tables
 
 
@@ -264,16 +268,12 @@ def _nearest(rows: pa.Table) -> dict[str, tuple[str, ...]]:
     return {area: tuple(others) for area, others in found.items()}
 
 
-def _atlas(study: Study, areas: Sequence[Area]) -> Atlas:
+def _atlas(study: Study, run: Run, areas: Sequence[Area]) -> Atlas:
     """Return the outlines of the published areas, in their order; tiles where there are none."""
-    _, geography = study.published
-    outlines: dict[str, Any] = {}
-    for source in study.of_kind("outlines"):
-        path = inside(study.folder, source.file, study.data_folders)
-        outlines |= read_outlines(path, source.file, geography.edition)
     local = [area for area in areas if area.level == "local_authority"]
     ordered = sorted(local, key=lambda area: (area.parents[-1][1], area.name))
-    return atlas(outlines, [area.code for area in ordered])
+    codes = [area.code for area in ordered]
+    return atlas(outlines(study, run, codes), codes)
 
 
 def _survey(study: Study, run: Run) -> tuple[Survey | None, list[tuple[Table, pa.Table]]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ravenstein.core.errors import AccountError, StudyError, listed
 from ravenstein.pipelines.population import published_edition
 from ravenstein.population.recode import merged, redrawn, successors
-from ravenstein.store.files import FileFacts, inside, schema
+from ravenstein.store.files import FileFacts, file_hash, inside, schema
 from ravenstein.store.provenance import FromFile, FromTable
 from ravenstein.store.readers.age_sex import read_nomis
 from ravenstein.store.readers.code_changes import read_code_changes, read_code_names
@@ -114,15 +114,23 @@ def rows_of(run: Run, table: Table, *conditions: nw.Expr) -> pa.Table:
     return run.store.collect(chosen.sort(*table.grain))
 
 
-def code_changes(study: Study) -> tuple[list[Row], dict[str, str]]:
-    """Return the changes of codes that the study's sources hold, each once, and names of codes."""
+def code_changes(study: Study) -> tuple[list[Row], dict[str, str], list[FromFile]]:
+    """Return the changes of codes that sources hold, each once; names of codes; and the files."""
     rows: list[Row] = []
     names: dict[str, str] = {}
+    files = []
     for source in study.of_kind("code_changes"):
-        path = _path(study, source)
-        rows += read_code_changes(path, source.file).to_pylist()
+        path = source_path(study, source)
+        found = read_code_changes(path, source.file)
+        rows += found.to_pylist()
         names |= read_code_names(path, source.file)
-    return [row for at, row in enumerate(rows) if row not in rows[:at]], names
+        files.append(FromFile(source.file, file_hash(path), found.num_rows, "", "code", {}))
+    return [row for at, row in enumerate(rows) if row not in rows[:at]], names, files
+
+
+def source_path(study: Study, source: Source) -> Path:
+    """Return the path of a source's file."""
+    return inside(study.folder, source.file, study.data_folders)
 
 
 def _write_ages(study: Study, run: Run, edition: Row) -> None:
@@ -131,13 +139,13 @@ def _write_ages(study: Study, run: Run, edition: Row) -> None:
     files, held = _files_by_year(study), _stored_years(study, run, name)
     wanted = {*_shown_years(held), *_shown_years(held | files.keys())} & held
     stocks = _stored(run, name, wanted)
-    changes, _ = code_changes(study)
+    changes, _, change_files = code_changes(study)
     for year, source in sorted(files.items()):
         what = f"Ages of mid-{year} ({_name(source)})"
         if year in held:
             run.warnings.append(f"{what} are not used: the edition {name} has them.")
             continue
-        file = read_nomis(_path(study, source), source.file)
+        file = read_nomis(source_path(study, source), source.file)
         given = _Stock(year, _name(source), file.areas, file.values, file.facts)
         stock, notes = _on_boundaries(given, source, changes, edition["geography"], local)
         run.warnings += [f"{what}{note}" for note in (*notes, *_differences(run, name, stock))]
@@ -149,6 +157,7 @@ def _write_ages(study: Study, run: Run, edition: Row) -> None:
         for stock in stocks
         if stock.facts
     ]
+    behind += change_files if behind else []
     behind.append(FromTable(AREAS.name, (f"edition = '{name}'",)))
     if wanted:
         cell = (f"edition = '{name}'", "year in {year}", "sex in {sex}", "age in {age}")
@@ -302,7 +311,3 @@ def _long(stock: _Stock) -> pa.Table:
 
 def _name(source: Source) -> str:
     return PurePath(source.file).name
-
-
-def _path(study: Study, source: Source) -> Path:
-    return inside(study.folder, source.file, study.data_folders)

@@ -1,4 +1,4 @@
-"""What the pages of areas show beside the account: similar areas, abolished codes, editions."""
+"""What the pages of areas show beside the account: similar, abolished, outlined, revised."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from ravenstein.pipelines.release_ages import (
     local_authorities,
     published_row,
     rows_of,
+    source_path,
 )
 from ravenstein.population.similar import account_variables, similar
-from ravenstein.store.files import schema
-from ravenstein.store.provenance import FromTable
-from ravenstein.tables.explorer import AREA_AGES, SIMILAR_AREAS
+from ravenstein.store.files import file_hash, schema
+from ravenstein.store.provenance import FromFile, FromTable
+from ravenstein.store.readers.outlines import read_outlines
+from ravenstein.tables.explorer import ABOLISHED_CODES, AREA_AGES, AREA_OUTLINES, SIMILAR_AREAS
 from ravenstein.tables.geography import AREAS, LOCAL_AUTHORITY_PATTERN
 from ravenstein.tables.population import POPULATION_ACCOUNT, POPULATION_EDITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from ravenstein.store.run import Run
     from ravenstein.study import Study
@@ -69,14 +73,14 @@ def similar_areas(study: Study, run: Run) -> pa.Table:
 
 
 def gone_areas(study: Study, run: Run) -> list[Row]:
-    """Return abolished codes: local authorities that the published edition does not have.
+    """Return, and write, abolished codes: local authorities not in the published edition.
 
     They are of the study's other editions and of its code changes; codes that began after the
     published boundaries are not among them.
 
     Args:
         study: The study.
-        run: The run in progress.
+        run: The run in progress, in a step.
 
     Returns:
         In order of code: `code`, `name` ("" where no source names it); `kind` and `year` of the
@@ -91,7 +95,7 @@ def gone_areas(study: Study, run: Run) -> list[Row]:
         return []
     published, boundaries = local_authorities(run, edition["edition"]), edition["geography"]
     by_name = {name.casefold(): (code, name) for code, name in published.items()}
-    changes, names = code_changes(study)
+    changes, names, files = code_changes(study)
     ended, later = _ended(changes, boundaries)
     of: dict[str, Row] = {}
     for row in _others(run, edition["edition"]):  # the latest last
@@ -118,6 +122,49 @@ def gone_areas(study: Study, run: Run) -> list[Row]:
                 "population": stocks[latest["edition"]].get(code, []) if latest else [],
             }
         )
+    if found or files:
+        behind = [*files, FromTable(AREAS.name, ("area in {code}",))]
+        behind += [FromTable(POPULATION_EDITIONS.name)]
+        run.write(ABOLISHED_CODES, _abolished(found), method=gone_areas, inputs=behind)
+    return found
+
+
+def outlines(
+    study: Study, run: Run, areas: Sequence[str]
+) -> dict[str, tuple[NDArray[np.float64], ...]]:
+    """Return the outlines that the study's sources hold, and write what areas have of them.
+
+    Args:
+        study: The study.
+        run: The run in progress, in a step.
+        areas: Codes of the published local authorities.
+
+    Returns:
+        Rings by code [points, 2], as `read_outlines` gives them; nothing is written without
+        sources.
+
+    Raises:
+        SourceError: If a file is not what its reader expects.
+    """
+    _, geography = study.published
+    found: dict[str, tuple[NDArray[np.float64], ...]] = {}
+    behind: list[FromFile | FromTable] = []
+    for source in study.of_kind("outlines"):
+        path = source_path(study, source)
+        shapes = read_outlines(path, source.file, geography.edition)
+        behind.append(FromFile(source.file, file_hash(path), len(shapes), "", "area", {}))
+        found |= shapes
+    if behind:
+        rings = [found.get(code, ()) for code in areas]
+        columns = {
+            "area": areas,
+            "parts": [len(own) for own in rings],
+            "points": [sum(len(ring) for ring in own) for own in rings],
+            "tile": [not own for own in rings],
+        }
+        rows = pa.table(columns, schema=schema(AREA_OUTLINES))
+        behind.append(FromTable(AREAS.name, ("area in {area}",)))
+        run.write(AREA_OUTLINES, rows, method=outlines, inputs=behind)
     return found
 
 
@@ -154,6 +201,17 @@ def earlier_populations(study: Study, run: Run) -> dict[str, list[Row]]:
         ]
         for code in codes
     }
+
+
+def _abolished(gone: Iterable[Row]) -> pa.Table:
+    """Return rows of `abolished_codes`: one a successor, and one where there are none."""
+    rows = [
+        {**row, "name": row["name"] or None, "place": place, "successor": code}
+        for row in gone
+        for place, (code, _) in enumerate(row["successors"] or [(None, "")], 1)
+    ]
+    kept = [{name: row[name] for name in ABOLISHED_CODES.names} for row in rows]
+    return pa.Table.from_pylist(kept, schema=schema(ABOLISHED_CODES))
 
 
 def _ended(changes: Iterable[Row], boundaries: int) -> tuple[dict[str, list[Row]], set[str]]:

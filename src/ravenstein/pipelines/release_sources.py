@@ -323,7 +323,7 @@ def _seen(year: int, counts: dict[str, tuple[int, int]]) -> Row:
             "passengers": months(*ports),
             "unsampled": months(*ports),
             "response": months("answers", "silent"),
-            "border": months("held", *ports),
+            "border": months("held", *ports) if held else 0,
             "gaps": months("held"),
         },
     }

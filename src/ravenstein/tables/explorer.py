@@ -1,9 +1,14 @@
-"""What the pages of areas show beside the account: similar areas, and populations by age."""
+"""What the pages of areas show beside the account: similar areas, ages, old codes, outlines."""
 
 from __future__ import annotations
 
 from ravenstein.core.schema import Column, ColumnType, Table
-from ravenstein.tables.geography import AREA_PATTERN, area_column, edition_column
+from ravenstein.tables.geography import (
+    AREA_PATTERN,
+    EDITION_PATTERN,
+    area_column,
+    edition_column,
+)
 from ravenstein.tables.population import year_column
 from ravenstein.tables.population_by_age import sex_and_age
 
@@ -48,4 +53,56 @@ AREA_AGES = Table(
     notes=("Nations and states are the sums of their local authorities, where all are there.",),
 )
 
-TABLES = (SIMILAR_AREAS, AREA_AGES)
+ABOLISHED_CODES = Table(
+    "abolished_codes",
+    "Codes of local authorities that the published edition does not have, and their successors",
+    grain=("code", "place"),
+    columns=(
+        Column("code", ColumnType.STRING, "The abolished code (GSS)", pattern=AREA_PATTERN),
+        Column("place", ColumnType.INTEGER, "Number of the successor", unit="place", minimum=1),
+        Column("name", ColumnType.STRING, "Name, where a source has it", nullable=True),
+        Column(
+            "kind",
+            ColumnType.STRING,
+            "Change that ended it: merger, new_code, new_geo (redrawn or placed in a new one) or "
+            "termination; none recorded",
+            nullable=True,
+        ),
+        Column("year", ColumnType.INTEGER, "Of the change", unit="calendar year", nullable=True),
+        Column(
+            "successor",
+            ColumnType.STRING,
+            "Code of the published edition that took its place, through all changes between",
+            pattern=AREA_PATTERN,
+            nullable=True,
+        ),
+        Column(
+            "edition",
+            ColumnType.STRING,
+            "Latest edition of the study that has the code",
+            pattern=EDITION_PATTERN,
+            nullable=True,
+        ),
+        Column("last", ColumnType.INTEGER, "Its last mid-year", unit="mid-year", nullable=True),
+    ),
+    source="ONS, Code History Database; the editions of the study",
+    notes=("A code without successors has one row.",),
+)
+
+AREA_OUTLINES = Table(
+    "area_outlines",
+    "What the maps are drawn from: the outline of each local authority",
+    grain=("area",),
+    columns=(
+        area_column(),
+        Column(
+            "parts", ColumnType.INTEGER, "Rings: islands and holes alike", unit="rings", minimum=0
+        ),
+        Column("points", ColumnType.INTEGER, "Points of the rings", unit="points", minimum=0),
+        Column("tile", ColumnType.BOOLEAN, "Whether it has no outline, and is a tile on maps"),
+    ),
+    source="ONS, Open Geography portal; docs/explanation/release.md",
+    notes=("The last point of a ring is the first again, and counts again.",),
+)
+
+TABLES = (SIMILAR_AREAS, AREA_AGES, ABOLISHED_CODES, AREA_OUTLINES)
