@@ -15,12 +15,14 @@ from ravenstein.pipelines.release_ages import area_ages
 from ravenstein.pipelines.release_areas import (
     earlier_populations,
     gone_areas,
+    outlines,
     similar_areas,
 )
 from ravenstein.store.database import open_store
+from ravenstein.store.files import file_hash
 from ravenstein.store.run import start_run
 from ravenstein.study import read_study
-from ravenstein.tables.explorer import AREA_AGES, SIMILAR_AREAS
+from ravenstein.tables.explorer import ABOLISHED_CODES, AREA_AGES, AREA_OUTLINES, SIMILAR_AREAS
 
 STUDY = """
 [study]
@@ -101,6 +103,29 @@ def nomis(path, areas, persons=1000):
     return path.name
 
 
+def features(path, **rings):
+    """Write squares as outlines: so many of each code."""
+    shape = '{{"type": "MultiPolygon", "coordinates": [{}]}}'
+    square = "[[[{0}, 0], [{0}, 1], [9, 1], [{0}, 0]]]"
+    found = [
+        f'{{"type": "Feature", "properties": {{"code": "{code}"}}, "geometry": '
+        + shape.format(", ".join(square.format(at) for at in range(count))) + "}"
+        for code, count in rings.items()
+    ]  # fmt: skip
+    path.write_text(f'{{"type": "FeatureCollection", "features": [{", ".join(found)}]}}')
+    return path.name
+
+
+def files_behind(run, table):
+    """Return names, rows and hashes of the files that a run's table was made from."""
+    write = run.store.vintage(table.name, run=run.number).write
+    return run.store.connection.execute(
+        "SELECT name, rows, sha256 FROM provenance.inputs WHERE write = ? AND kind = 'file' "
+        "ORDER BY position",
+        [write],
+    ).fetchall()
+
+
 def test_the_twin_has_similar_areas_and_pyramids(tmp_path):
     with running(bundled_study(tmp_path / "s")) as (study, run):
         rows = similar_areas(study, run).to_pylist()
@@ -132,6 +157,9 @@ def test_a_study_with_a_summary_only(small):
         # three areas that are the same in everything
         assert rows == []
         gone = {row["code"]: row for row in gone_areas(study, run)}
+        assert files_behind(run, ABOLISHED_CODES) == []
+        assert outlines(study, run, LOCAL) == {}
+        assert AREA_OUTLINES.name not in {vintage.table_name for vintage in run.written}
     assert list(gone) == ["95Z", "E07000004", "E07000005", "S12000015"]
     assert gone["95Z"]["same_name"] == ("E06000001", "Hartlepool")
     assert gone["95Z"]["successors"] == []
@@ -168,6 +196,15 @@ def test_codes_are_followed_to_the_published_edition(small):
     )
     with running(small) as (study, run):
         gone = {row["code"]: row for row in gone_areas(study, run)}
+        rows = run.store.collect(run.read(ABOLISHED_CODES)).to_pylist()
+        assert files_behind(run, ABOLISHED_CODES) == [
+            ("changes.csv", 10, file_hash(small / "changes.csv"))
+        ]
+    assert [tuple(row.values()) for row in rows if row["code"] in {"95Z", "E07000005"}] == [
+        ("95Z", 1, "hartlepool", "termination", 2015, None, "2000-2002_geog2013", 2002),
+        ("E07000005", 1, "Chiltern", "merger", 2020, "E06000001", "2000-2002_geog2013", 2002),
+        ("E07000005", 2, "Chiltern", "merger", 2020, "E06000060", "2000-2002_geog2013", 2002),
+    ]
     assert set(gone) == {"95Z", "E06000059", "E07000004", "E07000005", "E07000098", "E07000099",
                          "S12000015"}  # fmt: skip
     vale, chiltern = gone["E07000004"], gone["E07000005"]
@@ -185,7 +222,27 @@ def test_changes_need_no_names(small):
     add(small, source("code_changes", "c.csv"))
     with running(small) as (study, run):
         (row,) = [row for row in gone_areas(study, run) if row["code"] == "E07000098"]
+        stored = run.store.collect(run.read(ABOLISHED_CODES)).to_pylist()
+        assert {r["code"]: r["name"] for r in stored}["E07000098"] is None
     assert (row["name"], row["successors"]) == ("", [("E06000060", "Buckinghamshire")])
+
+
+def test_outlines_are_told_and_those_without_are_tiles(small):
+    one = features(small / "one.json", E06000001=2, E06000099=1)
+    two = features(small / "two.json", W06000001=1)
+    add(small, source("outlines", one) + source("outlines", two))
+    with running(small) as (study, run):
+        found = outlines(study, run, LOCAL)
+        rows = run.store.collect(run.read(AREA_OUTLINES)).to_pylist()
+        assert files_behind(run, AREA_OUTLINES) == [
+            (one, 2, file_hash(small / one)), (two, 1, file_hash(small / two)),
+        ]  # fmt: skip
+    assert {code: len(rings) for code, rings in found.items()} == {
+        "E06000001": 2, "E06000099": 1, "W06000001": 1,
+    }  # fmt: skip
+    assert [tuple(row.values()) for row in rows] == [
+        ("E06000001", 2, 8, False), ("E06000060", 0, 0, True), ("W06000001", 1, 4, False),
+    ]  # fmt: skip
 
 
 def test_populations_of_other_editions(small):
@@ -213,6 +270,8 @@ def test_extracts_are_recoded_checked_and_summed(small):
     with running(small) as (study, run):
         ages = area_ages(study, run)
         told = run.warnings
+        files = [name for name, *_ in files_behind(run, AREA_AGES)]
+    assert files == ["b.tsv", "a.tsv", "changes.csv"], "changes recode the extracts"
     assert ages["E06000060"]["M"][:2] == [2, 2]
     assert sum(ages["E06000060"]["M"] + ages["E06000060"]["F"]) == 2084
     assert (ages["E06000060"]["year"], ages["E06000060"]["before"]["year"]) == (2003, 2001)

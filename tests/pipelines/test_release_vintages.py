@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from ravenstein.cli_release import release as app
 from ravenstein.core.errors import StoreError
+from ravenstein.pipelines import release_vintages
 from ravenstein.pipelines.population import population
 from ravenstein.pipelines.release_diff import keep_release
 from ravenstein.release.tables import PublishedTable
@@ -19,6 +20,7 @@ from ravenstein.store.files import write_csv, write_parquet
 from ravenstein.store.run import start_run
 from ravenstein.study import read_study
 from ravenstein.tables.geography import AREAS
+from ravenstein.tables.migration import MIGRATION_FLOWS
 from ravenstein.tables.population import POPULATION_ACCOUNT
 from ravenstein.tables.release import RELEASE_FILES
 
@@ -217,3 +219,28 @@ def test_a_full_disk_leaves_the_earlier_release_whole(made, tmp_path):
         published(folder)
     assert tree(folder / "release") == before
     assert json.loads(asked("list", "--dir", folder, "--json"))["vintages"][-1]["vintage"] == 2
+
+
+def test_a_source_goes_by_the_name_of_its_file_wherever_it_lies():
+    text = '[[sources]]\nkind = "k"\nfile = "{}/a.csv"\nareas = 3\n'
+    made = release_vintages.settings(text.format("../x") + text.format("old"))
+    assert made == {"source k a.csv: areas": "3", "source k a.csv-2: areas": "3"}
+    one, other = (release_vintages.settings(text.format(folder)) for folder in ("y", "z/z"))
+    assert one == other
+
+
+def test_the_rule_of_disclosure_is_behind_tables_with_withheld_figures(tmp_path):
+    (tmp_path / "downloads").mkdir()
+    behind = {}
+    for table in (MIGRATION_FLOWS, AREAS):
+        part = PublishedTable(
+            table.name, table.title, table, files.pa.Table.from_pylist([]), "x", False
+        )
+        for ending in ("csv", "parquet"):
+            (tmp_path / f"downloads/{table.name}.{ending}").touch()
+        behind[table.name] = release_vintages._of_table(part, tmp_path / "downloads", {}, {})[
+            "behind"
+        ]["parameter"]
+    assert behind == {
+        "migration_flows": {"least_interviews": ["from 1900-01-01: 3 interviews"]}, "areas": {},
+    }  # fmt: skip

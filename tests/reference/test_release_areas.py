@@ -4,15 +4,17 @@ from collections import Counter
 
 from ravenstein.pipelines.new_study import new_study
 from ravenstein.pipelines.population import population
-from ravenstein.pipelines.release_ages import area_ages
+from ravenstein.pipelines.release_ages import area_ages, local_authorities, published_row
 from ravenstein.pipelines.release_areas import (
     earlier_populations,
     gone_areas,
+    outlines,
     similar_areas,
 )
 from ravenstein.store.database import open_store
 from ravenstein.store.run import start_run
 from ravenstein.study import read_study
+from ravenstein.tables.explorer import AREA_OUTLINES
 from tests.myeb3_files import Myeb3File
 
 FIRST, SECOND = "2001-2013_geog2013", "2001-2018_geog2019"
@@ -56,13 +58,29 @@ def returned(folder, *functions):
 
 def test_the_real_study(shared, tmp_path):
     assert new_study(tmp_path / "uk", shared / "data") == []
-    (ages, near, gone, earlier), told = returned(
-        tmp_path / "uk", area_ages, similar_areas, gone_areas, earlier_populations
+    (ages, near, gone, earlier, shapes), told = returned(
+        tmp_path / "uk", area_ages, similar_areas, gone_areas, earlier_populations, outlined
     )
+    check_outlined(shapes)
     check_ages(ages, told)
     check_similar(near.to_pylist())
     check_gone({row["code"]: row for row in gone})
     check_earlier(earlier)
+
+
+def outlined(study, run):
+    """Return rows of `area_outlines`."""
+    outlines(study, run, sorted(local_authorities(run, published_row(study, run)["edition"])))
+    return run.store.collect(run.read(AREA_OUTLINES)).to_pylist()
+
+
+def check_outlined(rows):
+    assert len(rows) == 374
+    parts = {row["area"]: row["parts"] for row in rows}
+    assert parts["E06000053"] == 22, "Isles of Scilly"
+    assert all(row["points"] >= 4 * row["parts"] for row in rows)
+    assert max(parts, key=parts.get) == "S12000013", "Na h-Eileanan Siar"
+    assert not any(row["tile"] for row in rows)
 
 
 def check_ages(ages, told):

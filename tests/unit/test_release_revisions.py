@@ -1,6 +1,7 @@
 """Revisions over editions and releases, by hand."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ravenstein.release.revisions import area_revisions, edition_revisions, revisions_view
@@ -28,6 +29,7 @@ AREAS = pa.Table.from_pylist([
       for area, name, level in (("E", "England", "nation"), ("W", "Wales", "nation"),
                                 ("K", "Kingdom", "state"))),
 ])  # fmt: skip
+WALES = pa.array(["B", "W"])
 EDITIONS = [{"edition": LAST, "last": 2003}, {"edition": FIRST, "last": 2002}]
 
 
@@ -39,6 +41,31 @@ def test_areas_nations_and_states_over_editions():
     # a nation has no figure where one of its areas has none
     assert found["E"][0] == {"year": 2001, "figures": {FIRST: 110, LAST: 110}, "revision": 0}
     assert found["E"][1]["figures"] == {LAST: 141}
+
+
+def test_a_state_without_one_of_its_nations_is_not_a_revision_of_it():
+    # without Wales (B) in the first edition, the sum of 2001 would be revised from 110 to 160
+    partial = ESTIMATES.filter(
+        pc.or_(pc.not_equal(ESTIMATES["area"], "B"), pc.equal(ESTIMATES["edition"], LAST))
+    )
+    areas = AREAS.filter(
+        pc.or_(pc.equal(AREAS["edition"], LAST), pc.invert(pc.is_in(AREAS["area"], WALES)))
+    )
+    for given in (areas, AREAS):
+        found = area_revisions(partial, given)
+        assert "K" not in found
+        assert found["E"][0]["revision"] == 0
+    # in both editions, but from 2002 on in the first alone
+    partial = ESTIMATES.filter(
+        pc.or_(pc.not_equal(ESTIMATES["area"], "B"),
+               pc.or_(pc.equal(ESTIMATES["edition"], LAST), pc.equal(ESTIMATES["year"], 2002)))
+    )  # fmt: skip
+    partial = partial.filter(pc.not_equal(partial["area"], "C"))
+    assert area_revisions(partial, AREAS)["K"] == [
+        {"year": 2001, "figures": {LAST: 160}, "revision": None},
+        {"year": 2002, "figures": {FIRST: 170, LAST: 201}, "revision": 31},
+        {"year": 2003, "figures": {LAST: 230}, "revision": None},
+    ]
 
 
 def test_revisions_by_maturity_of_the_same_local_authorities():
@@ -71,13 +98,18 @@ def test_the_page_of_revisions():
         "the earlier alone, as boundaries changed."
     ]
     (series,) = view["series"]
-    assert series["name"] == "Net migration"
+    assert series["name"] == "Net migration (sum of components)"
     assert series["rows"][1] == {"year": 2002, "figures": [None, 50.0]}
     # one figure, 10 too high, of 90
     assert series["summary"] == [
         {"maturity": 0, "figures": "1", "mean": "−10.0", "mean_absolute": "10.0",
          "relative": "11.11"},
     ]  # fmt: skip
-    assert revisions_view(None, None, {})["series"] == []
+    assert view["lead"].startswith("Estimates are revised when")
+    view = revisions_view(None, None, {})
+    assert view["series"] == []
+    assert "one release so far" in view["lead"]
+    later = revisions_view(None, None, {}, number=2)["lead"]
+    assert "revisions cannot be shown" in later
     unlike = own.slice(1)
     assert revisions_view(None, unlike, {})["series"][0]["summary"] == []

@@ -138,8 +138,42 @@ def test_other_columns_are_said_and_the_common_ones_compared(tmp_path):
     assert change_words(found) == "Since release 1, no figure has changed."
     finer = declared("stocks", ("area",), area=str)
     release(tmp_path / "c", tmp_path / "b", [(finer, [{"area": "A"}])])
-    assert difference(read_vintage(tmp_path / "a"), read_vintage(tmp_path / "c")).tables[0].state \
-        == "other_form"  # fmt: skip
+    found = difference(read_vintage(tmp_path / "a"), read_vintage(tmp_path / "c"))
+    assert found.tables[0].state == "other_form"
+    unsure = "Since release 1, no figure is known to have changed; 1 table could not be compared."
+    assert change_words(found) == unsure
+
+
+def test_an_earlier_value_that_may_be_withheld_now_is_not_repeated(tmp_path):
+    groups = [flow(2001, 9.0) | {"by": "sex", "category": c} for c in ("F", "M", "X")]
+    first = [flow(2001, 27.0), flow(2002, 3.0), *groups]
+    later = [flow(2001, 27.0), groups[1] | {"persons": 8.0}, groups[2] | {"persons": None}]
+    release(tmp_path / "a", tmp_path / "none", [(FLOWS, first)])
+    release(tmp_path / "b", tmp_path / "a", [(FLOWS, later)])
+    found = compared(tmp_path / "b")
+    rows = {r["cell"].partition("by=")[2].split(",")[1]: r for r in found.rows.to_pylist()}
+    told = {cell[-1]: (r["change"], r["before"], r["after"]) for cell, r in rows.items()}
+    assert told == {
+        "l": ("removed", "3", None), "F": ("removed", None, None), "M": ("changed", "9", "8"),
+        "X": ("changed", None, None),
+    }  # fmt: skip
+    hidden = {cell[-1] for cell, r in rows.items() if r["why"].startswith("withheld now, or no")}
+    assert hidden == {"F", "X"}
+    assert found.of("changed")[0].counts["removed"] == 2
+
+
+def test_a_foreign_number_is_damage_and_is_not_counted_up_to(two):
+    said = two / FACTS
+    content = json.loads(said.read_text())
+    for number in (30_000_000, 1_000_000, 0, -1, True, "two", 2.5):
+        said.write_text(json.dumps(content | {"vintage": number}))
+        with pytest.raises(StoreError, match="damaged"):
+            vintages(two)
+    said.write_text(json.dumps(content | {"earlier": [{"vintage": 5}]}))
+    with pytest.raises(StoreError, match="damaged"):
+        vintages(two)
+    said.write_text(json.dumps(content | {"vintage": 999_999}))
+    assert [row["vintage"] for row in vintages(two)] == [1, 999_999]
 
 
 def test_figures_alone_make_a_vintage(two, tmp_path):
@@ -175,7 +209,13 @@ def test_the_page_says_what_changed_in_words_tables_and_cells(two):
     view = changes_view(found, number=2, names={"A": "<b>"})
     assert view["why"] == ("What differs behind them: source files and settings of the study.")
     assert view["headline"] == [
-        {"what": "Net migration", "year": 2002, "before": 50, "after": 63, "difference": 13}
+        {
+            "what": "Net migration (sum of components)",
+            "year": 2002,
+            "before": 50,
+            "after": 63,
+            "difference": 13,
+        }
     ]
     assert [(r["what"], r["name"], r["before"], r["tables"]) for r in view["reasons"]][1:] == [
         ("File", "data/b.csv", "none", ["migration_flows", "stocks"]),
@@ -183,6 +223,8 @@ def test_the_page_says_what_changed_in_words_tables_and_cells(two):
     ]
     text = page(view)
     assert "Every figure that changed" in text
+    assert "None" not in text
+    assert "The one before is release 1; its tables" in text, "and no number of a run"
     assert "+12.5" in text
     many = replace(found, rows=pa.concat_tables([found.rows] * 50))
     view = changes_view(many, number=2)

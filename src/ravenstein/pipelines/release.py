@@ -38,7 +38,7 @@ from ravenstein.release.sources import recovery_view, sources_view
 from ravenstein.release.survey import Survey
 from ravenstein.release.tables import PublishedTable
 from ravenstein.release.trails import trail_view
-from ravenstein.store.files import file_hash, inside, schema, write_csv, write_parquet, write_text
+from ravenstein.store.files import file_hash, schema, write_csv, write_parquet, write_text
 from ravenstein.store.provenance import FromTable, code_version
 from ravenstein.tables.explorer import ABOLISHED_CODES, AREA_AGES, AREA_OUTLINES, SIMILAR_AREAS
 from ravenstein.tables.geography import AREAS

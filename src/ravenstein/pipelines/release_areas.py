@@ -123,8 +123,11 @@ def gone_areas(study: Study, run: Run) -> list[Row]:
             }
         )
     if found or files:
-        behind = [*files, FromTable(AREAS.name, ("area in {code}",))]
-        behind += [FromTable(POPULATION_EDITIONS.name)]
+        behind: list[FromFile | FromTable] = [
+            *files,
+            FromTable(AREAS.name, ("area in {code}",)),
+            FromTable(POPULATION_EDITIONS.name),
+        ]
         run.write(ABOLISHED_CODES, _abolished(found), method=gone_areas, inputs=behind)
     return found
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ravenstein.release.tables import PublishedTable
     from ravenstein.pipelines.revisions import Behind
+    from ravenstein.release.tables import PublishedTable
     from ravenstein.store.run import Run
     from ravenstein.study import Study
 

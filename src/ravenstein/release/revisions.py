@@ -285,8 +285,8 @@ def revisions_view(
         number: Number of this release.
 
     Returns:
-        `lead`, `found`, `said` in words, and `series`: for each series of this study's releases its name,
-        triangle and summary by maturity.
+        `lead`, `found`, `said` in words, and `series`: for each series of this study's releases
+        its name, triangle and summary by maturity.
     """
     places: list[Row] = []
     if found:

@@ -100,6 +100,8 @@ class Release:
     @property
     def change_words(self) -> str:
         """What changed since the last release, in one sentence; "" for the first."""
+        if self.difference is None and self.vintage > 1:
+            return "The data of the release before are missing or damaged: nothing to compare with."
         return change_words(self.difference) if self.difference else ""
 
     @property
@@ -162,7 +164,7 @@ def _quality(release: Release, names: Mapping[str, str]) -> Iterator[tuple[str, 
         yield from _page("recovery.html", release, view=release.recovery)
     changes = changes_view(release.difference, number=release.vintage, names=names)
     yield from _page("changes.html", release, view=changes)
-    view = revisions_view(release.revisions, release.series, names)
+    view = revisions_view(release.revisions, release.series, names, number=release.vintage)
     yield from _page("revisions.html", release, view=view)
     for table, trail in release.trails.items():
         yield from _page(f"trail/{table}.html", release, template="trail.html", view=trail)

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 
 from ravenstein.release import words
 from ravenstein.release.headline import FLOW_NAMES
+from ravenstein.tables.geography import NATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Row = dict[str, Any]
 _SHOWN = 200
-_LARGEST = 5
+_LARGEST = 10
 _KINDS = {
     "edition": "another edition of the source",
     "file": "source files",
@@ -243,10 +244,19 @@ def headline_changes(found: ReleaseDifference, names: Mapping[str, str]) -> list
 
 
 def _largest(rows: pa.Table) -> list[Row]:
-    """Return the rows that changed most, in order of size."""
+    """Return the rows that changed most, one a series: whole countries first, then by size."""
     changed = rows.filter(pc.equal(rows["change"], "changed"))
     known = changed.filter(pc.is_valid(changed["difference"])).to_pylist()
-    return sorted(known, key=lambda row: -abs(row["difference"]))[:_LARGEST]
+    # of equal changes the latest is the one that readers know
+    known.sort(key=lambda row: (-abs(row["difference"]), -row["year"]))
+    first: dict[str, Row] = {}
+    for row in known:
+        first.setdefault(row.get("area") or row["flow"], row)
+    return sorted(first.values(), key=_is_local)[:_LARGEST]
+
+
+def _is_local(row: Row) -> bool:
+    return row.get("area", "") not in {"", *NATIONS.labels}
 
 
 def state_words(table: TableChange) -> str:

@@ -40,6 +40,8 @@ RELEASE_CHANGES = Table(
     notes=(
         "Tables that are new, or no longer published, are not listed figure by figure.",
         "What differs behind a table was found through every step that made it.",
+        "A group's figure of migration_flows or survey_flows that is gone has no earlier value "
+        "here: it may be withheld now.",
     ),
 )  # fmt: skip
 
