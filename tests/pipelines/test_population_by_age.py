@@ -347,7 +347,7 @@ def test_sexes_and_ages_that_do_not_add_to_the_summary_are_named(twin_study, mon
     changed_cell(twin_study, "population_2014", 2)
     assert run("run", twin_study, "--only", "population", monkeypatch=monkeypatch) == 0
     told = capsys.readouterr().out.replace("\n", " ")
-    assert "do not add to the published population in 1 areas and years" in " ".join(told.split())
+    assert "do not add to the published population in 1 area and year" in " ".join(told.split())
     assert "X06000001 2014: +2" in told
 
 

@@ -244,7 +244,7 @@ def test_the_largest_populations_by_name_whatever_the_name(tmp_path):
         ]
         release(tmp_path / folder, tmp_path / old, [(account, rows)])
     view = changes_view(compared(tmp_path / "b"), number=2, names={"E6": "<script>"})
-    assert [row["difference"] for row in view["headline"]] == [42, 35, 28, 21, 14]
+    assert [row["difference"] for row in view["headline"]] == [42, 35, 28, 21, 14, 7]
     assert "Population of &lt;script&gt;" in page(view)
 
 

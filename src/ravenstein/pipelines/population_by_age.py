@@ -177,7 +177,7 @@ def check_warnings(run: Run) -> list[str]:
             what = f"sexes and ages do not add to the published {row['component']}"
         told.setdefault(f"{row['edition']}: {what}", []).append(cell)
     return [
-        f"{what} in {len(cells)} areas and years: {listed(cells)}." for what, cells in told.items()
+        f"{what} in {len(cells)} {'area and year' if len(cells) == 1 else 'areas and years'}: {listed(cells)}." for what, cells in told.items()
     ]
 
 

@@ -241,13 +241,15 @@ def _account(study: Study, run: Run) -> tuple[dict[str, Any], list[tuple[Table, 
     }
     tables = [(POPULATION_ACCOUNT, account, one), (AREAS, areas, one),
               (POPULATION_CHECKS, checks, every), (SIMILAR_AREAS, similar, one)]  # fmt: skip
-    if ages:
-        tables.append((AREA_AGES, run.store.collect(run.read(AREA_AGES)), source))
-    written = {vintage.table_name for vintage in run.written}
-    for table in (ABOLISHED_CODES, AREA_OUTLINES):  # of studies that have their sources
-        if table.name in written:
-            tables.append((table, run.store.collect(run.read(table).sort(*table.grain)), source))
-    return content, tables
+    more = [AREA_AGES] if ages else []
+    return content, tables + [(table, rows, source) for table, rows in _written(run, more)]
+
+
+def _written(run: Run, more: Sequence[Table]) -> list[tuple[Table, pa.Table]]:
+    """Return tables of the areas, and what the run wrote of old codes and outlines."""
+    names = {vintage.table_name for vintage in run.written}
+    tables = [*more, *(t for t in (ABOLISHED_CODES, AREA_OUTLINES) if t.name in names)]
+    return [(table, run.store.collect(run.read(table).sort(*table.grain))) for table in tables]
 
 
 def _before(
