@@ -92,7 +92,9 @@ def parameter_pages() -> Iterator[str]:
     """Yield every parameter with dates, unit and source."""
     yield "# Parameters\n"
     yield "Each stands in TOML beside the method that uses it; one without a source is refused.\n"
-    for path in sorted(p for p in PACKAGE.rglob("*.toml") if p.name not in ("recovery.toml", "scales.toml")):
+    for path in sorted(
+        p for p in PACKAGE.rglob("*.toml") if p.name not in ("recovery.toml", "scales.toml")
+    ):
         yield f"## {path.relative_to(PACKAGE).as_posix()}\n"
         for entry in load_parameters(path).entries.values():
             yield f"### {entry.name}\n"

@@ -176,9 +176,11 @@ def check_warnings(run: Run) -> list[str]:
         else:
             what = f"sexes and ages do not add to the published {row['component']}"
         told.setdefault(f"{row['edition']}: {what}", []).append(cell)
-    return [
-        f"{what} in {len(cells)} {'area and year' if len(cells) == 1 else 'areas and years'}: {listed(cells)}." for what, cells in told.items()
-    ]
+
+    def counted(cells: list[str]) -> str:
+        return f"{len(cells)} {'area and year' if len(cells) == 1 else 'areas and years'}"
+
+    return [f"{what} in {counted(cells)}: {listed(cells)}." for what, cells in told.items()]
 
 
 def _published(run: Run) -> dict[str, Published]:
