@@ -199,7 +199,8 @@ def _area_files(release: Release, area: Area) -> Iterator[tuple[str, str]]:
         drawn = area_map(release.atlas, chosen, area.similar, names=names, label=label)
     view = area_view(area, {one.code: one for one in release.areas})
     path = f"areas/{area.code}.html"
-    yield from _page(path, release, template="area.html", view=view, map=drawn)
+    before = [row for row in release.gone if area.code in dict(row["successors"])]
+    yield from _page(path, release, template="area.html", view=view, map=drawn, formerly=before)
     yield f"data/{area.code}.js", scripts.area_script(area_data(area))
 
 
