@@ -42,9 +42,17 @@ NAMED = {
 }  # fmt: skip
 GONE = [
     {"code": "E07000004", "name": "Aylesbury Vale", "successors": [("E06000002", "Middlesbrough")]},
+    {"code": "E07000008", "name": "Twofold",
+     "successors": [("E06000002", "Middlesbrough"), ("E06000005", ARABIC)]},
     {"code": "E07000099", "name": "Nowhere", "successors": []},
-]
+]  # fmt: skip
 FACTS = {"title": 'Population of "Albion"', "edition": "2024", "vintage": "3", "date": "2026-01-05"}
+
+CONTACT = "Ann, <ann@example.org>."
+PAGES = dict.fromkeys(
+    ("areas.html", "areas/E06000002.html", "areas/E07000008.html", "areas/E07000099.html",
+     "compare.html", "evidence.html"), CONTACT
+) | {"evidence-without.html": ""}  # fmt: skip
 
 
 def many():
@@ -77,19 +85,21 @@ def write_pages(folder):
     """Write pages, scripts and data into a folder."""
     for name in ("assets", "areas", "data"):
         (folder / name).mkdir()
-    made = DictLoader({"base.html": BASE, "areas.html": LIST, "areas/E06000002.html": LIST})
+    made = DictLoader({"base.html": BASE, "areas.html": LIST})
     environment = Environment(
         loader=ChoiceLoader([made, PackageLoader("ravenstein.release")]),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     facts = {
         "policy": POLICY,
-        "release": SimpleNamespace(title="Population & change"),
-        "form": evidence.evidence_view(FACTS, list(range(2012, 2025)), "Ann, ann@example.org"),
+        "release": SimpleNamespace(title="Population & change", producer="The Office & Co."),
     }
-    for name in ("areas.html", "areas/E06000002.html", "compare.html", "evidence.html"):
+    years = list(range(2012, 2025))
+    for name, contact in PAGES.items():
         root = "../" if "/" in name else ""
-        text = environment.get_template(name).render(root=root, **facts)
+        form = evidence.evidence_view(FACTS, years, contact)
+        page = "areas.html" if "/" in name else name.replace("-without", "")
+        text = environment.get_template(page).render(root=root, form=form, **facts)
         (folder / name).write_text(text, encoding="utf-8")
     assets = resources.files("ravenstein.release") / "assets"
     areas, gone = many()

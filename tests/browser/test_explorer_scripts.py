@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from tests.explorer_pages import FACTS, ODD
+from tests.explorer_pages import ARABIC, FACTS, ODD
 
 from ravenstein.release.evidence import read_evidence
 
@@ -74,6 +74,34 @@ def test_areas_are_compared_by_keyboard_alone(explorer, page):
     assert page.problems == []
 
 
+def test_a_former_code_is_compared_by_what_took_its_place(explorer, page):
+    page.goto((explorer / "compare.html").as_uri())
+    box, options = page.get_by_label("Add an area"), page.locator("#add [role=option]")
+    box.fill("nowhere")
+    assert options.get_attribute("aria-disabled") == "true"
+    box.press("Enter")
+    assert page.locator("#add [role=status]").inner_text() == "No figures under this code"
+    assert page.locator("#add .found p").inner_text() == "No figures under this code"
+    box.fill("twofold")
+    assert options.locator("span").all_inner_texts() == [
+        "E07000008, abolished, now Middlesbrough",
+        f"E07000008, abolished, now {ARABIC}",
+    ]
+    options.first.click()
+    assert page.locator("#said").inner_text() == "Middlesbrough added, 1 of 4 areas."
+    assert page.problems == []
+
+
+def test_an_axis_of_whole_ticks_has_no_decimals(explorer, page):
+    ticks = page.locator("#chart svg .role-axis-label text")
+    compared(page, explorer, "areas=E06000001&measure=index")  # 100 to 100.7
+    assert "100.2" in ticks.all_text_contents()
+    compared(page, explorer, "areas=E06000001&measure=internal_net_rate")  # -1.4 to 0
+    assert "−1.0" in ticks.all_text_contents()
+    compared(page, explorer, "areas=E06000001&measure=births_rate")  # 0 to 10
+    assert not [tick for tick in ticks.all_text_contents() if "." in tick]
+
+
 def test_a_link_shows_its_view_and_says_what_it_cannot(explorer, page):
     compared(page, explorer, "areas=E07000004,E06000001,Z99,W06000001&measure=internal_net_rate")
     assert page.locator("#problems p").all_inner_texts() == [
@@ -133,6 +161,16 @@ def test_evidence_is_written_to_a_file_that_is_read(explorer, page):
 
     page.goto(f"{(explorer / 'evidence.html').as_uri()}#area=E06000003&figure=population&year=2015")
     assert page.get_by_label("Area", exact=True).input_value() == ODD
+    back = page.get_by_role("link", name="Back to the page of")
+    assert (back.get_attribute("href"), back.locator("bdi").inner_text()) == (
+        "areas/E06000003.html",
+        ODD,
+    )
+    send = "Send it to The Office & Co.: Ann, <ann@example.org>."
+    assert page.locator("#send").inner_text() == send
+    assert page.get_by_role("link", name="ann@example.org").get_attribute("href") == (
+        "mailto:ann@example.org?subject=Evidence%20about%20an%20estimate%3A%20E06000003"
+    )
     assert page.get_by_label("Published value").input_value() == "", "none in that year"
     page.get_by_role("combobox", name="Year").select_option("2024")
     expect(page.get_by_label("Published value")).to_have_value("90,730")
@@ -155,7 +193,9 @@ def test_evidence_is_written_to_a_file_that_is_read(explorer, page):
     page.get_by_label("E-mail address").fill("ann@example.org")
     with page.expect_download() as download:
         write.click()
-    assert download.value.suggested_filename == "evidence-E06000003-2024.json"
+    file = "evidence-E06000003-2024.json"
+    assert download.value.suggested_filename == file
+    assert page.locator("#said").inner_text() == f"{file} was written to your downloads. {send}"
     read = read_evidence(download.value.path().read_text(encoding="utf-8"), "it.json")
     assert (read.area.code, read.area.name) == ("E06000003", ODD)
     assert (read.figure, read.year, read.published, read.believed) == (
@@ -172,15 +212,26 @@ def test_evidence_is_written_to_a_file_that_is_read(explorer, page):
         "#area-error:text-is('Error: There is no area Z99 in this release: choose one')"
     ).wait_for()
     page.get_by_label("Area", exact=True).fill("hartlep")
+    assert back.is_hidden()
+    assert page.locator("#mail").get_attribute("href").endswith("an%20estimate")
     write.click()
     assert page.locator("#area-error").inner_text() == "Error: Choose an area from the list"
+    assert page.problems == []
+
+
+def test_a_release_without_an_address_says_whom_to_ask(explorer, page):
+    page.goto(f"{(explorer / 'evidence-without.html').as_uri()}#area=E07000004")
+    ask = "This release names no address: ask The Office & Co."
+    assert page.locator("#send").inner_text() == ask
+    assert page.locator("#send a").count() == 0
+    assert page.locator("#area-link").get_attribute("href") == "areas/E06000002.html"
     assert page.problems == []
 
 
 def test_without_javascript_there_is_another_way(explorer, opened):
     page = opened(java_script_enabled=False)
     page.goto((explorer / "compare.html").as_uri())
-    assert "has the same figures as tables" in page.locator("#without-script").inner_text()
+    assert "has the figures themselves as tables" in page.locator("#without-script").inner_text()
     assert page.get_by_role("link", name="Find an area").get_attribute("href") == "areas.html"
     assert page.locator("#compare").is_hidden()
     page.goto((explorer / "evidence.html").as_uri())

@@ -59,6 +59,11 @@ def test_a_state_lies_in_no_nation():
     ]
 
 
+def test_a_former_code_without_a_name_is_found_by_its_code():
+    script = scripts.search_script([], [{"code": "95Z", "name": "", "successors": []}])
+    assert assigned(script)["gone"] == [["95Z", "95Z", []]]
+
+
 def test_an_areas_data_are_small_and_in_order():
     series = {
         m: [[y, None if y == 2005 else -123_456] for y in range(2004, 2025)] for m in scripts.SERIES
@@ -135,6 +140,11 @@ def test_the_template_is_refused_until_it_is_filled():
 
 def test_the_page_finds_an_address_to_write_to():
     view = evidence_view(EVIDENCE["release"], [2023, 2024], "Ann Lee, <stats@example.gov.uk>.")
-    assert view["address"] == "stats@example.gov.uk"
+    assert [view[part] for part in ("before", "address", "after")] == [
+        "Ann Lee, <",
+        "stats@example.gov.uk",
+        ">",
+    ]
     assert view["years"] == [(2024, 2024), (2023, 2023)]
-    assert evidence_view({}, [], "Room 12")["address"] == ""
+    plain = evidence_view({}, [], "Room 12")
+    assert (plain["before"], plain["address"], plain["after"]) == ("Room 12", "", "")

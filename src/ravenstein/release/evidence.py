@@ -167,8 +167,11 @@ def evidence_view(facts: dict[str, str], years: list[int], contact: str) -> dict
         facts: As of `evidence_template`.
         years: Mid-years with figures, in order.
         contact: Whom readers can ask; a link to write to is made where it holds an address.
+            Its words `before` and `after` the address stand around the link.
     """
-    address = re.search(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", contact)
+    contact = contact.strip().rstrip(".")
+    found = re.search(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", contact)
+    start, end = found.span() if found else (len(contact), len(contact))
     return {
         "facts": facts,
         "years": [(year, year) for year in reversed(years)],
@@ -177,5 +180,7 @@ def evidence_view(facts: dict[str, str], years: list[int], contact: str) -> dict
         "schema": SCHEMA,
         "letters": MOST_LETTERS,
         "contact": contact,
-        "address": address.group() if address else "",
+        "before": contact[:start],
+        "address": contact[start:end],
+        "after": contact[end:],
     }

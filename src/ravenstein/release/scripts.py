@@ -70,7 +70,7 @@ def search_script(areas: Sequence[Row], gone: Sequence[Row]) -> str:
             [row["code"], row["name"], levels.index(row["level"]), row["nation"] or ""]
             for row in areas
         ],
-        "gone": [[row["code"], row["name"], row["successors"]] for row in gone],
+        "gone": [[row["code"], row["name"] or row["code"], row["successors"]] for row in gone],
         "data": {},
     }
     return f"window.ravenstein={script_json(index)};\n"
@@ -124,8 +124,9 @@ def compare_spec() -> str:
     colour = alt.Color("area:O", scale=alt.Scale(domain=order, range=COLOURS), legend=None)
     shape = alt.Shape("area:O", scale=alt.Scale(domain=order, range=SHAPES), legend=None)
     dash = alt.StrokeDash("area:O", scale=alt.Scale(domain=order, range=DASHES), legend=None)
+    # of about six ticks, the step is 1 or more from this reach on (d3's choice of 1, 2, 5 or 10)
     y_axis = alt.Axis(
-        labelExpr="format(datum.value, figures)",
+        labelExpr="format(datum.value, high - low < 6 * SQRT1_2 ? figures : ',d')",
         tickCount=6,
         tickMinStep=alt.ExprRef("step"),
         domain=False,

@@ -9,6 +9,7 @@
   const LINE = 300;
   const SERIES = ["population", "births", "deaths", "internal_net", "international_net"];
   const titled = document.title;
+  const mail = part("mail");
   let area = null;
   let filled = "";
   let turn = 0;
@@ -109,14 +110,24 @@
     contact: { name: value("name"), email: value("email") },
   });
 
+  // Take an area, or none: its page is linked, and a message to the producer names its code.
   const setArea = (chosen) => {
     area = chosen;
+    part("area-page").hidden = !area;
+    part("area-name").textContent = area?.name ?? "";
+    if (area) part("area-link").href = `areas/${encodeURIComponent(area.code)}.html`;
+    if (!mail) return;
+    const subject = `Evidence about an estimate${area ? `: ${area.code}` : ""}`;
+    mail.href = `${mail.href.split("?")[0]}?subject=${encodeURIComponent(subject)}`;
+  };
+  const choosing = (chosen) => {
+    setArea(chosen);
     if (area) mark("area", "");
     prefill();
   };
-  const input = combobox(part("area-box"), "Area", setArea, {
+  const input = combobox(part("area-box"), "Area", choosing, {
     id: "area", keep: true, labelled: true,
-    typed: () => setArea(null),
+    typed: () => choosing(null),
   });
   const choose = (id, wanted) => {
     if ([...part(id).options].some((option) => option.value === wanted)) part(id).value = wanted;
@@ -126,7 +137,7 @@
     const code = asked.get("area");
     if (!code) return;
     const now = former.get(code)?.successors ?? [];
-    area = known.get(code) ?? (now.length === 1 ? known.get(now[0][0]) : null) ?? null;
+    setArea(known.get(code) ?? (now.length === 1 ? known.get(now[0][0]) : null) ?? null);
     input.value = area?.name ?? "";
     mark("area", area ? "" : `There is no area ${code.slice(0, 20)} in this release: choose one`);
     choose("figure", asked.get("figure"));
@@ -149,7 +160,8 @@
     if (!validate()) return;
     const file = `evidence-${area.code}-${value("year")}.json`;
     save(file, "application/json", `${JSON.stringify(evidence(), null, 2)}\n`);
-    part("said").textContent = `${file} was written to your downloads. Send it to the producer.`;
+    const send = part("send").textContent;
+    part("said").textContent = `${file} was written to your downloads. ${send}`;
   });
   window.addEventListener("hashchange", read);
   for (const id of Object.keys(checks)) mark(id, "");

@@ -46,19 +46,32 @@
   };
   const order = new Intl.Collator("en").compare;
   const byName = (a, b) => order(a.name, b.name);
-  const entries = [
-    ...[...known.values()].sort(byName),
-    ...[...former]
-      .flatMap(([code, { name, successors }]) =>
-        (successors.length ? successors : [[null, ""]]).map(([to, now]) => ({
-          code,
-          name,
-          about: now ? `${code}, abolished, now ${now}` : `${code}, abolished`,
-          to: known.has(to) ? to : null,
-        })),
-      )
-      .sort(byName),
-  ].map(entry);
+  const abolished = (code, names) => {
+    if (!names.length) return `${code}, abolished; what took its place is not recorded`;
+    const all = [names.slice(0, -1).join(", "), names.at(-1)].filter(Boolean).join(" and ");
+    return `${code}, abolished, now ${all}`;
+  };
+  const present = [...known.values()].sort(byName).map(entry);
+  const gave = (rows) => [...former].flatMap(rows).sort(byName).map(entry);
+  // To find a page: a former code has its own, which says what took its place.
+  const pages = [
+    ...present,
+    ...gave(([code, { name, successors }]) => {
+      const names = successors.map(([, now]) => now);
+      return [{ code, name, about: abolished(code, names), to: code }];
+    }),
+  ];
+  // To find figures: they are under the successors' codes, each an entry; without one, nowhere.
+  const figures = [
+    ...present,
+    ...gave(([code, { name, successors }]) => {
+      if (!successors.length) return [{ code, name, about: abolished(code, []), to: null }];
+      return successors.map(([to, now]) => {
+        const about = abolished(code, [now]);
+        return { code, name, about, to: known.has(to) ? to : null };
+      });
+    }),
+  ];
 
   // The smaller the better: the name or code itself, its start, a word's start, every word's
   // start, anywhere inside; none of them: -1.
@@ -91,7 +104,7 @@
   };
 
   // Return the entries that a text means, best first, and whether a letter was forgiven.
-  const find = (typed) => {
+  const find = (typed, entries = pages) => {
     const query = fold(typed);
     if (!query) return { items: [], forgiven: false };
     const words = query.split(" ");
@@ -135,7 +148,8 @@
 
   // An editable combobox with a list (WAI-ARIA Authoring Practices): the focus stays in the
   // input. `host` is emptied; `label` names the input; `chosen(area)` is called with the code and
-  // name of an area. With `options.keep` the chosen name stays in the input. Returns the input.
+  // name of an area that has figures, with `options.pages` also of a former code. With
+  // `options.keep` the chosen name stays in the input. Returns the input.
   let count = 0;
   const combobox = (host, label, chosen, options = {}) => {
     const id = options.id ?? `search${(count += 1)}`;
@@ -176,7 +190,7 @@
     };
     const search = () => {
       const query = input.value.trim();
-      const answer = find(query);
+      const answer = find(query, options.pages ? pages : figures);
       items = answer.items.slice(0, MOST);
       activate(-1);
       list.replaceChildren(...items.map((item, i) => option(item, `${id}-${i}`)));
@@ -188,8 +202,14 @@
       show(query !== "");
     };
     const choose = (item) => {
-      if (!item?.to) return;
-      const area = known.get(item.to);
+      if (!item) return;
+      if (!item.to) {
+        status.textContent = "No figures under this code";
+        more.textContent = status.textContent;
+        more.hidden = false;
+        return;
+      }
+      const area = known.get(item.to) ?? item;
       input.value = options.keep ? area.name : "";
       items = [];
       show(false);
@@ -284,7 +304,7 @@
   for (const host of document.querySelectorAll("div.search")) {
     const { root, label = "Find an area" } = host.dataset;
     const go = (area) => location.assign(`${root}areas/${encodeURIComponent(area.code)}.html`);
-    combobox(host, label, go, { placeholder: "Area name or code" });
+    combobox(host, label, go, { pages: true, placeholder: "Area name or code" });
   }
   filterList();
 })();
