@@ -10,25 +10,27 @@ PAGES = (
     "index.html",
     "areas.html",
     "areas/Z02000001.html",
-    "areas/X92000001.html",
     "areas/X06000005.html",
     "areas/X06000901.html",
     "compare.html",
     "evidence.html",
     "migration.html",
     "survey.html",
+    "quality.html",
+    "changes.html",
+    "trail/migration_flows.html",
+)
+MORE = (
+    "areas/X92000001.html",
     "survey-quality.html",
     "survey-design.html",
     "joint.html",
     "volume.html",
     "data.html",
     "methods.html",
-    "quality.html",
     "sources.html",
     "recovery.html",
     "revisions.html",
-    "changes.html",
-    "trail/migration_flows.html",
 )
 
 
@@ -67,7 +69,7 @@ def violations(page):
     return [(v["id"], v["nodes"][0]["html"]) for v in found]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *(pytest.param(p, marks=pytest.mark.slow) for p in MORE)])
 def test_a_page_opens_from_disk_fits_and_is_accessible(site, page, path):
     page.goto((site / path).as_uri())
     page.locator("details").evaluate_all("all => all.slice(0, 12).forEach(d => d.open = true)")

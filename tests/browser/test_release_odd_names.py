@@ -3,7 +3,7 @@
 import pytest
 from tests.odd_names import CODES, LONG, RIGHT_TO_LEFT, SCRIPT, odd_study
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = [pytest.mark.usefixtures("quick_pictures"), pytest.mark.slow]
 PAGES = ("index.html", "areas.html", "areas/X92000001.html", "areas/X06000901.html",
          *(f"areas/{code}.html" for code in CODES))  # fmt: skip
 
