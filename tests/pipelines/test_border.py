@@ -469,8 +469,10 @@ class Office:
 
 @pytest.mark.parametrize(
     ("late", "whole", "words"),
-    [(False, False, ()), (True, False, ()), (True, True, ("--gaps", "unknown")),
-     (True, False, ("--first", "undecided", "--window", 9, "--threshold", 9))],
+    [(True, False, ()), (True, True, ("--gaps", "unknown")),
+     pytest.param(False, False, (), marks=pytest.mark.slow),
+     pytest.param(True, False, ("--first", "undecided", "--window", 9, "--threshold", 9),
+                  marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_month_by_month_says_what_one_run_says(tmp_path, late, whole, words):
     rows = histories(40, 12, span=140, alone=True, whole=whole)

@@ -243,6 +243,7 @@ def test_an_account_that_does_not_balance_stops_the_run_and_changes_nothing(tmp_
     assert "no table" in refused("explain", "areas", "--dir", folder, code=8).lower()
 
 
+@pytest.mark.slow
 def test_a_study_may_publish_the_residual_and_says_so(tmp_path):
     folder = unbalanced(tmp_path / "s")
     study = folder / "study.toml"

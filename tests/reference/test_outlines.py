@@ -103,6 +103,7 @@ def test_every_local_authority_is_on_the_map(country):
     assert len(svg.encode()) < 450_000
 
 
+@pytest.mark.slow
 def test_maps_of_all_local_authorities_are_small(country):
     found, known = country
     sizes = [len(area_map(found, code, names=known).encode()) for code in known]
