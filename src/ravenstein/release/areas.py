@@ -13,6 +13,7 @@ from ravenstein.release.charts.area import (
     pyramid_chart,
     rank_chart,
 )
+from ravenstein.release.migration import by_flow
 from ravenstein.tables.geography import edition_year
 
 if TYPE_CHECKING:
@@ -193,33 +194,26 @@ def area_view(area: Area, others: Mapping[str, Area]) -> Row:
         moves.insert(
             1, words.flow_sentence(row["internal_net"], "net migration within the country")
         )
-    drawn = len(stocks) > 1
+    drawn, earlier = len(stocks) > 1, _drawn(area)
+    since = words.since_sentence(area.first, area.first_stock, row["closing"])
     return {
         "area": area,
         "headline": words.population_sentence(row["year"], row["opening"], row["closing"]),
-        "since": words.since_sentence(area.first, area.first_stock, row["closing"]),
-        "growth": " ".join(
-            part
-            for part in (
-                words.since_sentence(area.first, area.first_stock, row["closing"]),
-                words.peak_sentence(stocks),
-            )
-            if part
-        ),
+        "since": since,
+        "growth": " ".join(part for part in (since, words.peak_sentence(stocks)) if part),
         "moves": f"In the year to mid-{row['year']} {'; '.join(moves)}.",
         "figures": headline_figures(area),
-        "population_chart": population_chart(stocks, _drawn(area)) if drawn else "",
-        "earlier_chart": population_chart(stocks, _drawn(area), shown=True)
+        "population_chart": population_chart(stocks, earlier) if drawn else "",
+        "earlier_chart": population_chart(stocks, earlier, shown=True)
         if drawn and area.earlier
         else "",
         "components_chart": components_chart(flows) if flows else "",
         "pyramid": _pyramid(area),
         "ages": _age_groups(area),
         "beside": _beside(area, others),
-        "editions": list(dict.fromkeys(r["edition"] for r in area.earlier)),
         "flag": _flag(area),
         "has_gross": any(r["internal_in"] is not None for r in area.account),
-        "migration": _migration(area),
+        "migration": list(by_flow(area.flows, "year").items()),
         "revised": _revised(area),
     }
 
@@ -443,11 +437,3 @@ def _revised(area: Area) -> Row | None:
         rows.append([str(row["year"]), *shown, by, of])
     heads = [f"{edition_year(edition)} edition" for edition in editions]
     return {"heads": ["Mid-year", *heads, "Revision", "Share"], "rows": rows}
-
-
-def _migration(area: Area) -> list[tuple[int, Row]]:
-    """Return long-term migration of the area by year, the latest first, and flow."""
-    found: dict[int, Row] = {}
-    for row in sorted(area.flows, key=lambda r: -r["year"]):
-        found.setdefault(row["year"], {})[row["flow"]] = row
-    return list(found.items())

@@ -96,7 +96,7 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
             (f"{year} (provisional)" if year in head.provisional else year, flows)
             for year, flows in sorted(head.years.items(), reverse=True)
         ],
-        "trend": _by(given.trend, "year"),
+        "trend": by_flow(given.trend, "year"),
         "weight": _weight(given),
         "charts": _series_charts(given),
         "waterfalls": _waterfalls(whole, parts, year),
@@ -110,14 +110,14 @@ def total_view(given: Migration, areas: Mapping[str, str], nations: Mapping[str,
         "nation_rows": [(nation["name"], nation["flows"]) for nation in nation_groups],
         "groups": _groups(given.flows, year, _ALL),
         "places": _places(given.flows, year, areas),
-        "changes": _by(given.changes, "period"),
+        "changes": by_flow(given.changes, "period"),
         "sources": _sources(given.sources),
         "biased": _biased(given.sources),
         "short": _short(given.areas, areas),
         "coherence": sorted(given.coherence, key=lambda r: r["year"], reverse=True),
         "rolling": [
             (f"{ending:%-d %B %Y}", flows)
-            for ending, flows in list(_by(given.rolling, "ending").items())[:_QUARTERS]
+            for ending, flows in list(by_flow(given.rolling, "ending").items())[:_QUARTERS]
         ],
         "late": head.provisional,
     }  # fmt: skip
@@ -139,7 +139,7 @@ def shown(component: str) -> str:
     return SHORT_NAMES.get(component, component.replace("_", " ").capitalize())
 
 
-def _by(rows: Iterable[Row], name: str) -> dict[Any, dict[str, Row]]:
+def by_flow(rows: Iterable[Row], name: str) -> dict[Any, dict[str, Row]]:
     """Return rows by a column and flow, the latest first."""
     found: dict[Any, dict[str, Row]] = {}
     for row in sorted(rows, key=lambda r: r[name], reverse=True):

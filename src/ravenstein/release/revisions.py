@@ -13,6 +13,7 @@ from ravenstein.core.errors import MigrationError
 from ravenstein.migration.revisions import revision_summary, revisions, triangle
 from ravenstein.release import words
 from ravenstein.release.vintages import FLOW_TITLES
+from ravenstein.tables.geography import edition_year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +143,7 @@ def _year_row(year: int, figures: Row) -> Row:
 
 def _order(edition: str) -> tuple[int, str]:
     """Return what editions are put in order by: the last mid-year, then the boundaries."""
-    return int(edition.partition("_")[0].rpartition("-")[2]), edition
+    return edition_year(edition), edition
 
 
 def _by_edition(areas: pa.Table) -> list[Row]:

@@ -188,16 +188,18 @@ def _explorer(release: Release) -> Iterator[tuple[str, str]]:
         yield from _page(path, release, template="gone.html", gone=gone_view(row))
 
 
-def _area_files(release: Release, area: Area) -> Iterator[tuple[str, str]]:
+def _area_files(
+    release: Release, area: Area, by_code: Mapping[str, Area]
+) -> Iterator[tuple[str, str]]:
     """Yield the page of an area, its charts and its data."""
-    names = {one.code: one.name for one in release.areas}
     drawn = ""
     if release.atlas:
+        names = {code: one.name for code, one in by_code.items()}
         chosen = [one.code for one in members(release, area)]
         # the name of a nation would stand in a part of it, or in another
         label = area.name if area.level == "local_authority" else None
         drawn = area_map(release.atlas, chosen, area.similar, names=names, label=label)
-    view = area_view(area, {one.code: one for one in release.areas})
+    view = area_view(area, by_code)
     path = f"areas/{area.code}.html"
     before = [row for row in release.gone if area.code in dict(row["successors"])]
     yield from _page(path, release, template="area.html", view=view, map=drawn, formerly=before)
@@ -206,7 +208,9 @@ def _area_files(release: Release, area: Area) -> Iterator[tuple[str, str]]:
 
 def _several(release: Release, places: range) -> list[tuple[str, str]]:
     """Return the files of several areas: what one worker makes at a time."""
-    return [file for place in places for file in _area_files(release, release.areas[place])]
+    by_code = {area.code: area for area in release.areas}
+    chosen = (release.areas[place] for place in places)
+    return [file for area in chosen for file in _area_files(release, area, by_code)]
 
 
 def _scripts(release: Release) -> Iterator[tuple[str, str]]:
